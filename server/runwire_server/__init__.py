@@ -1,0 +1,3 @@
+"""Runwire's server: run agents, keep their logs, serve them over gRPC."""
+
+__version__ = "0.1.0"

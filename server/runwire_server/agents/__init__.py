@@ -1,0 +1,1 @@
+"""Agents: given a context, return a message and emit progress. `agent` is the contract."""

@@ -1,0 +1,139 @@
+"""Every error this service raises on purpose.
+
+RunwireError
+├── InvalidRequestError     the caller must change the request; says which fields
+├── NotFoundError           the named thing does not exist
+├── AlreadyExistsError      the named thing exists and is not this one
+├── OutOfRangeError         a position beyond the end of a log
+├── BusyError               someone else is at work on it; try again later
+├── PreconditionError       the thing is not in a state that allows this
+├── NotImplementedYetError  a later version will do it
+├── LimitExceededError      a configured limit was reached
+├── UnavailableError        a dependency is down, or this server shuts down; retry with backoff
+├── FencedError             another replica writes this run's log; stop
+└── RunFailure              a run ends FAILED; never a status of a call
+    ├── ModelError          the model server failed
+    ├── LimitReached        a limit of the run was reached
+    └── AgentError          an agent gave up on purpose
+RunCancelled                a run ends CANCELLED at a point that its cancel asked for (control flow)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One wrong field. `field` is its path in the request, in the proto's spelling."""
+
+    field: str
+    description: str
+
+
+class RunwireError(Exception):
+    """Base of the hierarchy. Never raised itself."""
+
+
+class InvalidRequestError(RunwireError):
+    """The caller must change the request."""
+
+    def __init__(self, violations: Sequence[FieldViolation]) -> None:
+        first = violations[0]
+        super().__init__(f"{first.field}: {first.description}")
+        self.violations = tuple(violations)
+
+    @classmethod
+    def of(cls, field: str, description: str) -> "InvalidRequestError":
+        """Make the error for a single field."""
+        return cls([FieldViolation(field, description)])
+
+
+class NotFoundError(RunwireError):
+    """The named thing does not exist. `kind` is run, session, agent or app."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} {name!r} does not exist")
+        self.kind = kind
+        self.name = name
+
+
+class AlreadyExistsError(RunwireError):
+    """The named thing exists already, and differs."""
+
+    def __init__(self, kind: str, name: str, why: str = "exists") -> None:
+        super().__init__(f"{kind} {name!r} {why}")
+        self.kind = kind
+        self.name = name
+
+
+class OutOfRangeError(RunwireError):
+    """A position beyond the end of a run's log, which ends at `last_sequence`."""
+
+    def __init__(self, field: str, position: int, last_sequence: int) -> None:
+        super().__init__(f"{field} is {position}, but the log ends at {last_sequence}")
+        self.field = field
+        self.last_sequence = last_sequence
+
+
+class BusyError(RunwireError):
+    """Someone else is at work on it. Try again later."""
+
+
+class PreconditionError(RunwireError):
+    """The thing is not in a state that allows this."""
+
+
+class NotImplementedYetError(RunwireError):
+    """A later version will do it. `feature` names it."""
+
+    def __init__(self, feature: str, why: str = "") -> None:
+        super().__init__(f"{feature} is not implemented yet{': ' + why if why else ''}")
+        self.feature = feature
+
+
+class LimitExceededError(RunwireError):
+    """A configured limit of the server was reached."""
+
+
+class UnavailableError(RunwireError):
+    """A dependency cannot be reached, or this server shuts down. Safe to retry with backoff."""
+
+
+class FencedError(RunwireError):
+    """The log is not where this writer thinks: another attempt writes it. The loser must stop."""
+
+
+class RunFailure(RunwireError):  # noqa: N818 -- it is how a run ends, not a fault of the caller
+    """A run ends FAILED. The message is safe to show; `code` is UPPER_SNAKE_CASE and stable."""
+
+    type = "run_error"
+
+    def __init__(
+        self, message: str, code: str, *, retryable: bool = False, stop_reason: str = "error"
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retryable = retryable
+        self.stop_reason = stop_reason
+
+
+class ModelError(RunFailure):
+    """The model server refused, failed, or answered what cannot be understood."""
+
+    type = "model_error"
+
+
+class LimitReached(RunFailure):  # noqa: N818 -- see RunFailure
+    """A limit of the run was reached; `stop_reason` names it."""
+
+    type = "limit_error"
+
+
+class AgentError(RunFailure):
+    """An agent gave up on purpose."""
+
+    type = "agent_error"
+
+
+class RunCancelled(RunwireError):  # noqa: N818 -- control flow, like asyncio.CancelledError
+    """Raised inside a run at the point where a graceful cancel takes effect."""

@@ -1,0 +1,155 @@
+"""A run: one turn of work by an agent on a session. What it is, and which way its state may go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from runwire_server.domain.content import JsonObject, Message, Usage
+from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+
+
+class RunState(StrEnum):
+    """Where a run is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self in TERMINAL_STATES
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+
+    @property
+    def state(self) -> RunState:
+        """The terminal state of a run with this outcome."""
+        return RunState(self.value)
+
+
+TERMINAL_STATES = frozenset(RunState(outcome.value) for outcome in Outcome)
+
+_NEXT: Mapping[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLING}) | TERMINAL_STATES,
+    RunState.RUNNING: frozenset({RunState.WAITING, RunState.CANCELLING}) | TERMINAL_STATES,
+    RunState.WAITING: frozenset({RunState.RUNNING, RunState.CANCELLING}) | TERMINAL_STATES,
+    RunState.CANCELLING: TERMINAL_STATES,
+}
+
+
+def can_become(current: RunState, following: RunState) -> bool:
+    """Whether a run may go from one state to the other. Nothing follows a terminal state."""
+    return following in _NEXT.get(current, frozenset())
+
+
+class CancelMode(StrEnum):
+    """When a cancelled run stops. Later members are less urgent."""
+
+    IMMEDIATE = "immediate"
+    AFTER_MODEL = "after_model"
+    AFTER_TOOLS = "after_tools"
+
+
+_URGENCY = {CancelMode.AFTER_TOOLS: 0, CancelMode.AFTER_MODEL: 1, CancelMode.IMMEDIATE: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """Someone asks a run to stop."""
+
+    mode: CancelMode
+    reason: str = ""
+
+    def overrides(self, earlier: "CancelRequest | None") -> bool:
+        """Whether it changes anything after the earlier one: only a more urgent one does."""
+        return earlier is None or _URGENCY[self.mode] > _URGENCY[earlier.mode]
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """Why a run failed, safe to show. `error_id` names the log entry with the details."""
+
+    type: str
+    message: str
+    code: str
+    error_id: str = ""
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run works. None means the agent's or the server's default."""
+
+    model: str = ""
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    reasoning_effort: str = ""
+    stream: bool | None = None
+    max_llm_calls: int | None = None
+    max_tool_rounds: int | None = None
+    max_total_tokens: int | None = None
+    max_run_seconds: float | None = None
+    detached_cancel: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunInput:
+    """What a run was asked to do. `messages` seeds a session that has no events."""
+
+    message: Message | None = None
+    messages: tuple[Message, ...] = ()
+    state_delta: JsonObject | None = None
+    options: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run's record. `attempt` is how often a replica took it: 0 while it is queued.
+
+    `fingerprint` tells whether another request with this id is the same one. `deadline` is when it ends TIMED_OUT.
+    `cancel` is written by anyone, through Store.request_cancel; all else only by the replica that owns the run.
+    """
+
+    key: RunKey
+    session: SessionKey
+    agent_name: str
+    state: RunState
+    create_time: datetime
+    attempt: int = 0
+    last_sequence: int = 0
+    start_time: datetime | None = None
+    last_event_time: datetime | None = None
+    end_time: datetime | None = None
+    deadline: datetime | None = None
+    usage: Usage = field(default_factory=Usage)
+    outcome: Outcome | None = None
+    stop_reason: str = ""
+    error: RunError | None = None
+    cancel: CancelRequest | None = None
+    invocation_id: str = ""
+    message: Message | None = None
+    owner: ReplicaId = ReplicaId("")
+    fingerprint: str = ""
+    input: RunInput = field(default_factory=RunInput)

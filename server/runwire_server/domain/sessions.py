@@ -1,0 +1,100 @@
+"""Sessions: what belongs to a conversation, and which part of it a reader gets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from runwire_server.domain.content import JsonObject, Message, Role
+from runwire_server.domain.events import Event, MessagePayload, ToolResults
+from runwire_server.domain.ids import SessionKey
+
+EVENTS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One conversation, without its events. `state` is the merged view of the three tiers."""
+
+    key: SessionKey
+    create_time: datetime
+    update_time: datetime
+    state: JsonObject = field(default_factory=dict)
+    event_count: int = 0
+    last_position: int = 0
+    display_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """An event at its place in its session: 1, 2, 3, … in order; gaps appear where events were deleted."""
+
+    position: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """Which events of a session to read. All conditions hold together.
+
+    `after` and `before` are exclusive positions; `since` is inclusive; `user_only` keeps user messages.
+    """
+
+    after: int = 0
+    before: int | None = None
+    since: datetime | None = None
+    user_only: bool = False
+    newest_first: bool = False
+    limit: int = EVENTS_MAX
+
+
+def is_session_event(event: Event) -> bool:
+    """Whether a run's event is also part of its session's conversation."""
+    return isinstance(event.payload, MessagePayload | ToolResults)
+
+
+def is_user_event(event: Event) -> bool:
+    """Whether it is something the user said."""
+    return isinstance(event.payload, MessagePayload) and event.payload.message.role is Role.USER
+
+
+def window(newest: Sequence[SessionEvent], latest_user: SessionEvent | None) -> list[SessionEvent]:
+    """Make a history that a model can read out of a session's newest events, oldest first (SES-22).
+
+    It begins with a user message. When none is among `newest`, the latest one before them comes first: the newest
+    user message is never lost. Without any user message all of `newest` is kept, which the reference drops.
+    """
+    for index, item in enumerate(newest):
+        if is_user_event(item.event):
+            return list(newest[index:])
+    if latest_user is not None:
+        return [latest_user, *newest]
+    return list(newest)
+
+
+def event_messages(event: Event) -> list[Message]:
+    """Return what an event adds to the conversation, as a model reads it."""
+    match event.payload:
+        case MessagePayload(message=message):
+            return [message]
+        case ToolResults(results=results):
+            return [
+                Message(Role.TOOL, r.content, tool_call_id=r.tool_call_id, tool_name=r.tool_name)
+                for r in results
+            ]
+        case _:
+            return []
+
+
+def opening_messages(
+    *, has_events: bool, seed: Sequence[Message], message: Message | None
+) -> list[Message]:
+    """Return the messages that a run adds to its session before its agent begins (RUN-35 to RUN-38).
+
+    The seed counts only in a session without events. The current message is left out when the seed ends with it,
+    trailing system and empty messages aside.
+    """
+    opening = [] if has_events else [m for m in seed if m.has_payload or m.role is Role.TOOL]
+    if message is None or not message.has_payload:
+        return opening
+    trailing = next((m for m in reversed(opening) if m.role is not Role.SYSTEM), None)
+    return opening if trailing == message else [*opening, message]

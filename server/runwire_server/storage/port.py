@@ -1,0 +1,248 @@
+"""The storage contract. tests/conformance/test_store.py is its executable half.
+
+No rule lives behind it: adapters keep what domain functions decide. Every method either does all it says or
+nothing. All raise UnavailableError when the storage cannot be reached; a driver's own exceptions never come out.
+Returned objects are the caller's: changing one changes nothing stored. Times are aware UTC.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from runwire_server.domain.content import JsonObject
+from runwire_server.domain.events import Event
+from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.runs import CancelRequest, Run, RunState
+from runwire_server.domain.sessions import EventQuery, Session, SessionEvent
+from runwire_server.domain.state import Tier
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list. `next_cursor` is None on the last one; it is opaque to callers."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs to list. Empty fields match everything; `session_id` is used with `user_id`."""
+
+    app_name: str
+    user_id: str = ""
+    session_id: str = ""
+    agent_name: str = ""
+    states: frozenset[RunState] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """What one append writes, all of it or nothing.
+
+    `run` is the record as it shall be: its key, its attempt, its new last_sequence, state, usage and end. `after` is
+    the sequence that the log must end at. `events` are the run's, numbered from after + 1. `session_events` go to the
+    run's session too, in order; the store gives them their positions. `state_delta` is merged into its tiers.
+    """
+
+    run: Run
+    after: int
+    events: tuple[Event, ...] = ()
+    session_events: tuple[Event, ...] = ()
+    state_delta: JsonObject | None = None
+
+
+class SessionStore(Protocol):
+    """Sessions, without their events."""
+
+    async def create_session(self, key: SessionKey, state: JsonObject, now: datetime) -> Session:
+        """Make a session. `state` may have keys of all tiers.
+
+        Raises:
+            AlreadyExistsError: The session exists. Nothing is written, state included.
+        """
+        ...
+
+    async def get_or_create_session(
+        self, key: SessionKey, state: JsonObject, now: datetime
+    ) -> tuple[Session, bool]:
+        """Return the session and whether this call made it. Of many at once, exactly one makes it.
+
+        `state` counts only when it is made.
+        """
+        ...
+
+    async def get_session(self, key: SessionKey) -> Session:
+        """Return the session with the merged state of its tiers. Raises: NotFoundError."""
+        ...
+
+    async def list_sessions(
+        self, app_name: str, user_id: str, *, limit: int, cursor: str | None = None
+    ) -> Page[Session]:
+        """List a user's sessions by update time, newest first; equal times by session id, descending.
+
+        Empty for an unknown user. Raises: InvalidRequestError (field page_token) for a cursor that is not one.
+        """
+        ...
+
+    async def delete_session(self, key: SessionKey) -> bool:
+        """Delete the session, its events and its own state. Return whether there was one.
+
+        Its runs stay until their retention ends; the state of the user and of the app stays.
+        """
+        ...
+
+
+class SessionEventStore(Protocol):
+    """The conversation of a session."""
+
+    async def append_session_event(
+        self, key: SessionKey, event: Event, now: datetime
+    ) -> SessionEvent:
+        """Append an event outside a run, and merge its state_delta. Moves the session's update time.
+
+        An event id that the session has already: return that event, write nothing. Raises: NotFoundError.
+        """
+        ...
+
+    async def list_session_events(self, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
+        """Return at most query.limit events, by position. Raises: NotFoundError."""
+        ...
+
+
+class StateStore(Protocol):
+    """The three tiers of state. A tier reads only the fields of the key that it needs."""
+
+    async def get_state(self, key: SessionKey, tier: Tier) -> dict[str, object]:
+        """Return the tier's keys without prefix; empty for an unknown app or user.
+
+        Raises: NotFoundError for an unknown session (only with Tier.SESSION).
+        """
+        ...
+
+    async def update_state(
+        self, key: SessionKey, tier: Tier, delta: JsonObject, now: datetime
+    ) -> dict[str, object]:
+        """Merge with domain.state.merge_state and return the result. Concurrent updates lose nothing.
+
+        With Tier.SESSION it moves the session's update time. Raises: NotFoundError as get_state.
+        """
+        ...
+
+
+class RunStore(Protocol):
+    """Runs and their logs."""
+
+    async def create_run(self, run: Run) -> tuple[Run, bool]:
+        """Save a new run at the end of its session's queue. Return it and whether it is new.
+
+        A run with this key: return that one, write nothing; the caller compares fingerprints. A cancel that came
+        before (see request_cancel) and has not expired is in the returned run's `cancel`. The session must exist.
+
+        Raises:
+            NotFoundError: There is no such session.
+        """
+        ...
+
+    async def get_run(self, key: RunKey) -> Run:
+        """Raises: NotFoundError."""
+        ...
+
+    async def list_runs(self, wanted: RunFilter, *, limit: int, cursor: str | None = None) -> Page[Run]:
+        """List runs by creation, newest first. Raises: InvalidRequestError for a bad cursor."""
+        ...
+
+    async def request_cancel(
+        self, key: RunKey, request: CancelRequest, *, now: datetime, remember_until: datetime
+    ) -> tuple[Run | None, bool]:
+        """Write a cancel into the run. Return the run as it is then, and whether this changed anything.
+
+        Nothing changes when the run has ended, or when domain CancelRequest.overrides says so. For an unknown run:
+        remember the request until then, for the run that may come, and return None and True (False when the same
+        was remembered already).
+        """
+        ...
+
+    async def claim_run(
+        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime
+    ) -> Run | None:
+        """Take the run to work on it: raise its attempt from `attempt` by one, and make `owner` its owner.
+
+        Return the run, or None when its attempt is not `attempt` any more, it has ended, or an earlier run of its
+        session has not ended (first come, first served). A queued run becomes RUNNING with start_time `now`; any
+        other keeps its state.
+        Of many at once, at most one succeeds. Appends of older attempts are refused from then on.
+        Raises: NotFoundError.
+        """
+        ...
+
+    async def append(self, write: Append) -> None:
+        """Write events, session events, state and the run's record in one transaction.
+
+        `cancel` and `fingerprint` of the stored record are kept, whatever write.run has. The session's update time
+        moves when it gets events or state. Session events are dropped when the session has been deleted.
+
+        Raises:
+            FencedError: The stored attempt is not write.run.attempt, or the log does not end at write.after, or the
+                run has ended. The writer must stop.
+            NotFoundError: There is no such run.
+        """
+        ...
+
+    async def list_run_events(self, key: RunKey, *, after: int, limit: int) -> list[Event]:
+        """Return up to `limit` durable events after that sequence, in order. Empty at the end.
+
+        Raises: NotFoundError.
+        """
+        ...
+
+    async def delete_runs_ended_before(self, end_time: datetime, *, limit: int) -> int:
+        """Delete terminal runs and their logs (retention). Return how many."""
+        ...
+
+
+class LiveStore(Protocol):
+    """What several replicas need to know of each other. The store's clock judges leases."""
+
+    async def renew_lease(self, replica: ReplicaId, *, ttl_seconds: float) -> None:
+        """Say that the replica lives, for that long from now."""
+        ...
+
+    async def release_lease(self, replica: ReplicaId) -> None:
+        """Say that the replica is gone. Idempotent."""
+        ...
+
+    async def list_orphans(self, *, limit: int) -> list[Run]:
+        """Return runs that have not ended and whose owner has no lease, oldest first."""
+        ...
+
+    async def list_cancel_requests(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+        """Return the replica's runs that have not ended and have a cancel request."""
+        ...
+
+    async def wait(self, key: RunKey, *, after: int, timeout_seconds: float) -> None:
+        """Return when there may be events after that sequence, or on timeout.
+
+        A hint: it may return early, and a lost wake-up costs at most the timeout. Callers read the log again.
+        """
+        ...
+
+
+class Store(SessionStore, SessionEventStore, StateStore, RunStore, LiveStore, Protocol):
+    """All of it. Made by storage.opener.open_store."""
+
+    @property
+    def kind(self) -> str:
+        """memory, sqlite, …"""
+        ...
+
+    async def check(self) -> None:
+        """Return when the storage answers. Raises: UnavailableError."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and release connections. Idempotent."""
+        ...

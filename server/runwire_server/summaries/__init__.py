@@ -1,0 +1,1 @@
+"""Condensing old history. Empty until the issue that brings it."""

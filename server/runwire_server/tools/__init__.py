@@ -1,0 +1,1 @@
+"""Tools that agents can call. `tool` is the contract; the rest are adapters."""
