@@ -1,0 +1,89 @@
+"""What the API can do with sessions and state."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from uuid import uuid4
+
+from runwire_server.domain.content import JsonObject
+from runwire_server.domain.events import Event
+from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.sessions import (
+    EventQuery,
+    Session,
+    SessionEvent,
+    is_user_event,
+    window,
+)
+from runwire_server.domain.state import Tier
+from runwire_server.runner.catalog import Catalog
+from runwire_server.storage.port import Page, Store
+
+
+class Conversations:
+    """Sessions, their events and their state. An empty app name means the default app, everywhere."""
+
+    def __init__(self, store: Store, catalog: Catalog, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._clock = clock
+
+    async def create(self, key: SessionKey, state: JsonObject) -> Session:
+        """Make a session; an empty id is made too. Raises: AlreadyExistsError, NotFoundError (app)."""
+        return await self._store.create_session(self._named(key), state, self._clock())
+
+    async def get_or_create(self, key: SessionKey, state: JsonObject) -> tuple[Session, bool]:
+        """Return the session and whether it was made. Raises: NotFoundError (app)."""
+        return await self._store.get_or_create_session(self._named(key), state, self._clock())
+
+    async def get(
+        self, key: SessionKey, *, last: int, since: datetime | None
+    ) -> tuple[Session, list[SessionEvent]]:
+        """Return the session and its newest events, as domain.sessions.window cuts them. Raises: NotFoundError."""
+        key = self._resolved(key)
+        session = await self._store.get_session(key)
+        query = EventQuery(since=since, newest_first=True, limit=last)
+        newest = await self._store.list_session_events(key, query)
+        newest.reverse()
+        latest_user = None
+        if not any(is_user_event(item.event) for item in newest):
+            before = newest[0].position if newest else None
+            user = EventQuery(before=before, user_only=True, newest_first=True, limit=1)
+            found = await self._store.list_session_events(key, user)
+            latest_user = found[0] if found else None
+        return session, window(newest, latest_user)
+
+    async def list(
+        self, app_name: str, user_id: str, *, limit: int, cursor: str | None
+    ) -> Page[Session]:
+        """List a user's sessions, the one written last first. Raises: NotFoundError (app)."""
+        name = self._catalog.app(app_name).name
+        return await self._store.list_sessions(name, user_id, limit=limit, cursor=cursor)
+
+    async def delete(self, key: SessionKey) -> bool:
+        """Delete the session. Return whether there was one. Raises: NotFoundError (app)."""
+        return await self._store.delete_session(self._resolved(key))
+
+    async def append(self, key: SessionKey, event: Event) -> SessionEvent:
+        """Append an event outside a run. Empty fields are filled in. Raises: NotFoundError."""
+        now = self._clock()
+        filled = replace(event, id=event.id or uuid4().hex, author=event.author or "user", create_time=now)
+        return await self._store.append_session_event(self._resolved(key), filled, now)
+
+    async def list_events(self, key: SessionKey, query: EventQuery) -> "list[SessionEvent]":
+        """Return events by position, without the rules of `get`. Raises: NotFoundError."""
+        return await self._store.list_session_events(self._resolved(key), query)
+
+    async def get_state(self, key: SessionKey, tier: Tier) -> dict[str, object]:
+        """Return one tier's state. Raises: NotFoundError."""
+        return await self._store.get_state(self._resolved(key), tier)
+
+    async def update_state(self, key: SessionKey, tier: Tier, delta: JsonObject) -> dict[str, object]:
+        """Merge into one tier's state, and return it. Raises: NotFoundError."""
+        return await self._store.update_state(self._resolved(key), tier, delta, self._clock())
+
+    def _resolved(self, key: SessionKey) -> SessionKey:
+        return replace(key, app_name=self._catalog.app(key.app_name).name)
+
+    def _named(self, key: SessionKey) -> SessionKey:
+        return replace(self._resolved(key), session_id=key.session_id or uuid4().hex)

@@ -1,0 +1,160 @@
+"""Read a run's log to its end: how everyone, on any replica, gets a run's events."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from runwire_server.domain import events as ev
+from runwire_server.domain.ids import RunKey
+from runwire_server.domain.runs import RunState
+from runwire_server.domain.streams import StreamOptions, is_forwarded
+from runwire_server.runner.tail import Logged, StreamKey, Tail, shaped, whole_texts
+from runwire_server.storage.port import Store
+
+_PAGE_EVENTS = 100
+# How long to wait for a run that another replica writes before looking again.
+_REMOTE_WAIT_SECONDS = 0.25
+
+
+class Follower:
+    """One reader's position in one run's log.
+
+    Every durable event after `after` comes exactly once, in order. Then `caught_up`, once. From there on the deltas
+    of a message add up to its whole text, however far the reader falls behind; before, only whole messages come,
+    but for one that is growing at that moment: its first delta has offset 0 and all of the text so far.
+    """
+
+    def __init__(self, key: RunKey, *, after: int, options: StreamOptions) -> None:
+        self._key = key
+        self._position = after
+        self._options = options
+        self._sent: dict[StreamKey, int] = {}
+        self._is_live = False
+        self._state = RunState.QUEUED
+
+    async def events(
+        self, store: Store, find_tail: Callable[[], Tail | None], reconnect: Callable[[], ev.Reconnect | None]
+    ) -> AsyncGenerator[ev.Event, None]:
+        """Yield until the run's completion was yielded, or `reconnect` says that the stream shall end."""
+        while True:
+            tail = find_tail()
+            logged = await self._read(store, tail)
+            for item in logged:
+                for event in self._unroll(item):
+                    if is_forwarded(event.payload, self._options):
+                        yield event
+                if item.event.is_last:
+                    return
+            if logged:
+                continue
+            if not self._is_live:
+                self._is_live = True
+                yield self._stream_only(ev.CaughtUp())
+            has_new = False
+            for event in self._news(tail):
+                has_new = True
+                yield event
+            if has_new:
+                continue
+            if await self._is_over(store, tail):
+                return
+            if (ending := reconnect()) is not None:
+                yield self._stream_only(ending)
+                return
+            if not await self._wait(store, tail, reconnect):
+                yield self._stream_only(ev.Heartbeat(self._state))
+
+    async def _read(self, store: Store, tail: Tail | None) -> list[Logged]:
+        """Return the next durable events: from memory when they are recent, else from the store."""
+        logged = tail.after(self._position) if tail is not None else None
+        if logged is None:
+            page = await store.list_run_events(self._key, after=self._position, limit=_PAGE_EVENTS)
+            logged = [Logged(event, was_streamed=False, chars=0) for event in page]
+        return logged
+
+    def _unroll(self, item: Logged) -> Iterator[ev.Event]:
+        """Yield the deltas that are missing of a message that was streamed, then the event itself."""
+        event = item.event
+        if isinstance(event.payload, ev.MessagePayload):
+            if self._is_live and (item.was_streamed or self._has_begun(event.payload.message_id)):
+                yield from self._missing(event, event.payload)
+            self._sent = {k: n for k, n in self._sent.items() if k[1] != event.payload.message_id}
+        elif isinstance(event.payload, ev.ToolFinished):
+            self._sent.pop(("progress", event.payload.result.tool_call_id, 0), None)
+        self._position = event.sequence
+        yield event
+
+    def _has_begun(self, message_id: str) -> bool:
+        return any(key[1] == message_id for key in self._sent)
+
+    def _missing(self, event: ev.Event, payload: ev.MessagePayload) -> Iterator[ev.Event]:
+        for key, text, shape in whole_texts(payload.message_id, payload.message):
+            offset = self._sent.get(key, 0)
+            if offset < len(text):
+                yield ev.Event(
+                    request_id=event.request_id,
+                    sequence=self._position,
+                    create_time=event.create_time,
+                    author=event.author,
+                    payload=shaped(shape, text[offset:], offset),
+                )
+
+    def _news(self, tail: Tail | None) -> Iterator[ev.Event]:
+        """Yield what grew since the last look: one delta a text, the newest progress of a call."""
+        if tail is None:
+            return
+        now = datetime.now(UTC) if tail.texts else None
+        for key, text in list(tail.texts.items()):
+            offset = self._sent.get(key, 0)
+            if offset < text.length and now is not None:
+                event = tail.delta(key, text, offset, sequence=self._position, now=now)
+                self._sent[key] = text.length
+                if is_forwarded(event.payload, self._options):
+                    yield event
+        for call_id, (version, event) in list(tail.progress.items()):
+            key = ("progress", call_id, 0)
+            if self._sent.get(key, 0) < version:
+                self._sent[key] = version
+                if is_forwarded(event.payload, self._options):
+                    yield event
+
+    async def _is_over(self, store: Store, tail: Tail | None) -> bool:
+        """Whether the run has ended and its whole log was read: then no completion will come."""
+        if tail is not None:
+            self._state = RunState.RUNNING if tail.last_sequence else RunState.QUEUED
+            return tail.ended and self._position >= tail.last_sequence
+        run = await store.get_run(self._key)
+        self._state = run.state
+        return run.state.is_terminal and self._position >= run.last_sequence
+
+    async def _wait(
+        self, store: Store, tail: Tail | None, reconnect: Callable[[], ev.Reconnect | None]
+    ) -> bool:
+        """Wait for something to look at. Return False when it is time for a heartbeat."""
+        if tail is not None:
+            return await tail.wait(self._options.heartbeat_seconds)
+        waited = 0.0
+        while waited < self._options.heartbeat_seconds:
+            await store.wait(self._key, after=self._position, timeout_seconds=_REMOTE_WAIT_SECONDS)
+            waited += _REMOTE_WAIT_SECONDS
+            if reconnect() is not None:
+                return True
+            if await store.list_run_events(self._key, after=self._position, limit=1):
+                return True
+        return False
+
+    def _stream_only(self, payload: ev.StreamPayload) -> ev.Event:
+        return ev.Event(
+            request_id=self._key.request_id,
+            sequence=self._position,
+            create_time=datetime.now(UTC),
+            author="",
+            payload=payload,
+        )
+
+
+def as_joined(event: ev.Event) -> ev.Event:
+    """Return the run's first event as a caller sees it who joined a known run."""
+    if isinstance(event.payload, ev.RunStarted):
+        return replace(event, payload=replace(event.payload, joined=True), wire=None)
+    return event

@@ -1,0 +1,165 @@
+"""Write one run's log: number the events, store them, hand them to whoever follows. The only output of a run."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import uuid4
+
+from runwire_server.domain import events as ev
+from runwire_server.domain.content import JsonObject
+from runwire_server.domain.errors import FencedError, RunCancelled
+from runwire_server.domain.runs import CancelMode, Run
+from runwire_server.domain.sessions import is_session_event
+from runwire_server.runner.live import LiveRun
+from runwire_server.runner.supervisor import Supervisor
+from runwire_server.storage.port import Append, RunStore
+
+_POINTS = {
+    "model": frozenset({CancelMode.AFTER_MODEL}),
+    "tools": frozenset({CancelMode.AFTER_MODEL, CancelMode.AFTER_TOOLS}),
+}
+
+
+class Journal:
+    """The log of one attempt at a run. Implements agents.agent.Output."""
+
+    def __init__(
+        self, store: RunStore, live: LiveRun, supervisor: Supervisor, clock: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._supervisor = supervisor
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._is_closed = False
+        self.message_ids: set[str] = set()
+        self.finish_reason = ""
+
+    @property
+    def run(self) -> Run:
+        """The run's record as it is stored."""
+        return self._live.run
+
+    async def emit(self, payload: ev.DurablePayload, *, state_delta: JsonObject | None = None) -> None:
+        """Append one event. See agents.agent.Output."""
+        run = self._live.run
+        draft = ev.Draft(
+            author=run.agent_name,
+            payload=payload,
+            branch=run.agent_name,
+            invocation_id=run.invocation_id,
+            state_delta=state_delta,
+        )
+        await self.write([draft])
+
+    def partial(self, payload: ev.PartialPayload) -> None:
+        """Show a delta. See agents.agent.Output."""
+        if self._is_closed:
+            return
+        tail = self._live.tail
+        if isinstance(payload, ev.ToolProgress):
+            event = ev.Event(
+                request_id=tail.request_id,
+                sequence=tail.last_sequence,
+                create_time=self._clock(),
+                author=self._live.run.agent_name,
+                payload=payload,
+            )
+            tail.show_progress(event, payload.tool_call_id)
+        else:
+            tail.grow(payload)
+
+    def checkpoint(self, point: str) -> None:
+        """Stop here when a graceful cancel asks for it. See agents.agent.Output."""
+        graceful = self._live.graceful
+        if graceful is not None and graceful.mode in _POINTS[point]:
+            raise RunCancelled(graceful.reason)
+
+    async def write(
+        self,
+        drafts: Sequence[ev.Draft],
+        *,
+        opening: Sequence[ev.Event] = (),
+        state_delta: JsonObject | None = None,
+        record: Callable[[Run], Run] | None = None,
+    ) -> None:
+        """Append drafts in order, all or none, and return once they are stored.
+
+        `opening` are session events that are not part of the log. `record` changes the run's record with them. A
+        caller that is cancelled meanwhile leaves the write to finish: a log must know where it ends.
+
+        Raises: FencedError, also after the completion was written. UnavailableError: nothing was written, as far
+        as the store can tell.
+        """
+        work = self._write(drafts, opening, state_delta, record)
+        await self._supervisor.finish(f"append-{self.run.key.request_id}", work)
+
+    async def _write(
+        self,
+        drafts: Sequence[ev.Draft],
+        opening: Sequence[ev.Event],
+        state_delta: JsonObject | None,
+        record: Callable[[Run], Run] | None,
+    ) -> None:
+        async with self._lock:
+            if self._is_closed:
+                raise FencedError(f"the log of run {self.run.key.request_id!r} is complete")
+            run = self._live.run
+            now = self._clock()
+            events = [self._number(draft, run, now, place) for place, draft in enumerate(drafts, 1)]
+            following = self._advance(run, events, now)
+            if record is not None:
+                following = record(following)
+            session_events = (*opening, *(event for event in events if is_session_event(event)))
+            delta = _joined([state_delta, *(event.state_delta for event in events)])
+            await self._store.append(
+                Append(
+                    run=following,
+                    after=run.last_sequence,
+                    events=tuple(events),
+                    session_events=session_events,
+                    state_delta=delta,
+                )
+            )
+            self._live.run = following
+            self._is_closed = following.state.is_terminal
+            self._live.tail.add(events)
+
+    def _number(self, draft: ev.Draft, run: Run, now: datetime, place: int) -> ev.Event:
+        return ev.Event(
+            request_id=run.key.request_id,
+            sequence=run.last_sequence + place,
+            create_time=now,
+            author=draft.author,
+            payload=draft.payload,
+            id=uuid4().hex,
+            branch=draft.branch,
+            filter_key=draft.filter_key,
+            invocation_id=draft.invocation_id,
+            parent_invocation_id=draft.parent_invocation_id,
+            tag=draft.tag,
+            state_delta=draft.state_delta,
+            attempt=run.attempt,
+        )
+
+    def _advance(self, run: Run, events: Sequence[ev.Event], now: datetime) -> Run:
+        """Return the record after these events."""
+        usage = run.usage
+        for event in events:
+            if isinstance(event.payload, ev.MessagePayload):
+                self.message_ids.add(event.payload.message_id)
+                self.finish_reason = event.payload.finish_reason
+                if event.payload.usage is not None:
+                    usage = usage + event.payload.usage
+        return replace(
+            run, last_sequence=run.last_sequence + len(events), last_event_time=now, usage=usage
+        )
+
+
+def _joined(deltas: Sequence[JsonObject | None]) -> JsonObject | None:
+    """Return one delta that does what these do in order. Keys are independent, so the last of each counts."""
+    given = [delta for delta in deltas if delta]
+    if len(given) <= 1:
+        return given[0] if given else None
+    return {key: value for delta in given for key, value in delta.items()}

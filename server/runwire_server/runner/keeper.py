@@ -1,0 +1,113 @@
+"""What a replica does beside its runs: keep its lease, take cancels from others, close what the dead left open."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from runwire_server.domain.errors import FencedError, NotFoundError, UnavailableError
+from runwire_server.domain.ids import ReplicaId
+from runwire_server.domain.runs import Outcome, Run, RunError
+from runwire_server.runner.ending import Ending
+from runwire_server.runner.journal import Journal
+from runwire_server.runner.live import LiveRun
+from runwire_server.runner.runner import Runner
+from runwire_server.runner.supervisor import Supervisor
+from runwire_server.storage.port import Store
+
+_logger = logging.getLogger(__name__)
+_BATCH = 100
+_CANCEL_POLL_SECONDS = 1.0
+_RETENTION_POLL_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperSettings:
+    """`lease_ttl_seconds` is how long after its last sign of life a replica counts as dead."""
+
+    replica: ReplicaId
+    clock: Callable[[], datetime]
+    lease_ttl_seconds: float = 10.0
+    run_retention: timedelta = timedelta(hours=24)
+
+
+class Keeper:
+    """The background work of one replica."""
+
+    def __init__(
+        self, store: Store, runner: Runner, supervisor: Supervisor, settings: KeeperSettings
+    ) -> None:
+        self._store = store
+        self._runner = runner
+        self._supervisor = supervisor
+        self._settings = settings
+
+    async def start(self) -> None:
+        """Take the lease, and begin. Raises: UnavailableError."""
+        await self._renew()
+        ttl = self._settings.lease_ttl_seconds
+        for name, work, interval in (
+            ("lease", self._renew, ttl / 3),
+            ("cancels", self._take_cancels, _CANCEL_POLL_SECONDS),
+            ("orphans", self.close_orphans, ttl / 2),
+            ("retention", self._retain, _RETENTION_POLL_SECONDS),
+        ):
+            self._supervisor.spawn(f"keeper-{name}", self._every(interval, name, work))
+
+    async def stop(self) -> None:
+        """Give the lease back, so that others need not wait for its end."""
+        try:
+            await self._store.release_lease(self._settings.replica)
+        except UnavailableError as error:
+            _logger.warning("could not give the lease back: %s", error)
+
+    async def _every(self, seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except UnavailableError as error:
+                _logger.warning("%s: %s; trying again in %.1f s", name, error, seconds)
+            await asyncio.sleep(seconds)
+
+    async def _renew(self) -> None:
+        await self._store.renew_lease(
+            self._settings.replica, ttl_seconds=self._settings.lease_ttl_seconds
+        )
+
+    async def _take_cancels(self) -> None:
+        if self._runner.live_count:
+            runs = await self._store.list_cancel_requests(self._settings.replica, limit=_BATCH)
+            self._runner.take_cancels(runs)
+
+    async def _retain(self) -> None:
+        before = self._settings.clock() - self._settings.run_retention
+        while await self._store.delete_runs_ended_before(before, limit=_BATCH) == _BATCH:
+            continue
+
+    async def close_orphans(self) -> None:
+        """Close the logs of runs whose replica is dead, with outcome LOST.
+
+        Oldest first, so that a session's queue is closed in order. What another replica takes first is left to it.
+        """
+        for run in await self._store.list_orphans(limit=_BATCH):
+            try:
+                await self._close(run)
+            except (FencedError, NotFoundError):
+                _logger.info("run %s was taken by another replica", run.key.request_id)
+
+    async def _close(self, run: Run) -> None:
+        settings = self._settings
+        claimed = await self._store.claim_run(
+            run.key, settings.replica, attempt=run.attempt, now=settings.clock()
+        )
+        if claimed is None:
+            return
+        _logger.warning("run %s is lost: replica %s died", run.key.request_id, run.owner)
+        live = LiveRun(claimed, reattach_grace_seconds=settings.lease_ttl_seconds)
+        error = RunError("run_error", "the server that ran it died", "REPLICA_LOST", retryable=True)
+        journal = Journal(self._store, live, self._supervisor, settings.clock)
+        try:
+            await Ending(Outcome.LOST, "replica_lost", error=error).write(journal)
+        finally:
+            live.close()

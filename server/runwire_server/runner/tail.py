@@ -1,0 +1,233 @@
+"""The live end of one run's log: recent durable events, the texts that grow, and whoever waits for more.
+
+Nothing here is per follower. A follower keeps its own position; what it has missed of a growing text is one slice
+of that text, so being behind means fewer, longer deltas, and costs no memory (DESIGN §2.4).
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from runwire_server.domain import events as ev
+from runwire_server.domain.content import Message
+
+RECENT_EVENTS_MAX = 64
+RECENT_CHARS_MAX = 262_144
+OPEN_CHARS_MAX = 4_194_304
+_PIECES_MAX = 512
+
+StreamKey = tuple[str, str, int]  # kind, message or call id, index of the call in its message
+
+
+@dataclass(slots=True)
+class Logged:
+    """A durable event, and whether deltas of its message went before it."""
+
+    event: ev.Event
+    was_streamed: bool
+    chars: int
+
+
+class GrowingText:
+    """The text of one message, its reasoning, or one call's arguments, as it grows. Lengths are code points."""
+
+    __slots__ = ("_pieces", "_starts", "last", "length", "shape")
+
+    def __init__(self, shape: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta) -> None:
+        self.shape = shape
+        self.length = 0
+        self.last: tuple[int, int, int, ev.Event] | None = None
+        self._pieces: list[str] = []
+        self._starts: list[int] = []
+
+    def add(self, piece: str) -> None:
+        """Add to the end."""
+        if len(self._pieces) >= _PIECES_MAX:
+            self._pieces = ["".join(self._pieces)]
+            self._starts = [0]
+        self._starts.append(self.length)
+        self._pieces.append(piece)
+        self.length += len(piece)
+
+    def since(self, offset: int) -> str:
+        """Return the text from that offset on."""
+        if offset >= self.length:
+            return ""
+        first = bisect_right(self._starts, offset) - 1
+        pieces = self._pieces[first:]
+        pieces[0] = pieces[0][offset - self._starts[first] :]
+        return "".join(pieces)
+
+
+class Tail:
+    """The live end of a run's log. Written by one journal, read by any number of followers in this process."""
+
+    def __init__(self, request_id: str, author: str, last_sequence: int = 0) -> None:
+        self.request_id = request_id
+        self.author = author
+        self.last_sequence = last_sequence
+        self.texts: dict[StreamKey, GrowingText] = {}
+        self.progress: dict[str, tuple[int, ev.Event]] = {}
+        self.ended = False
+        self._recent: deque[Logged] = deque()
+        self._recent_chars = 0
+        self._versions = 0
+        self._open_chars = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    # Written by the journal
+
+    def add(self, events: Iterable[ev.Event]) -> None:
+        """Take durable events, after they have been stored."""
+        for event in events:
+            self._recent.append(Logged(event, self._close(event.payload), _weight(event.payload)))
+            self._recent_chars += self._recent[-1].chars
+            self.last_sequence = event.sequence
+            self.ended = self.ended or event.is_last
+        while len(self._recent) > RECENT_EVENTS_MAX or (
+            self._recent_chars > RECENT_CHARS_MAX and len(self._recent) > 1
+        ):
+            self._recent_chars -= self._recent.popleft().chars
+        self.wake()
+
+    def grow(self, payload: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta) -> None:
+        """Take a delta. Beyond OPEN_CHARS_MAX it is left out: the whole message will have it."""
+        key = _key(payload)
+        text = self.texts.get(key)
+        if text is None:
+            text = self.texts[key] = GrowingText(payload)
+        piece = payload.arguments if isinstance(payload, ev.ToolCallDelta) else payload.text
+        if self._open_chars + len(piece) > OPEN_CHARS_MAX:
+            return
+        self._open_chars += len(piece)
+        text.add(piece)
+        if self._waiters:
+            self.wake()
+
+    def show_progress(self, event: ev.Event, tool_call_id: str) -> None:
+        """Take the newest progress of a call; the one before it is forgotten."""
+        self._versions += 1
+        self.progress[tool_call_id] = (self._versions, event)
+        self.wake()
+
+    def _close(self, payload: ev.Payload) -> bool:
+        """Forget what a whole event supersedes. Return whether there was any text."""
+        match payload:
+            case ev.MessagePayload(message_id=message_id):
+                keys = [key for key in self.texts if key[1] == message_id]
+                for key in keys:
+                    self._open_chars -= self.texts.pop(key).length
+                return bool(keys)
+            case ev.ToolFinished(result=result):
+                self.progress.pop(result.tool_call_id, None)
+            case ev.Completion():
+                self.texts.clear()
+                self.progress.clear()
+                self._open_chars = 0
+        return False
+
+    # Read by followers
+
+    def after(self, sequence: int) -> list[Logged] | None:
+        """Return the durable events after that one, or None when some are only in the store."""
+        if sequence >= self.last_sequence:
+            return []
+        if not self._recent or self._recent[0].event.sequence > sequence + 1:
+            return None
+        return [item for item in self._recent if item.event.sequence > sequence]
+
+    def delta(self, key: StreamKey, text: GrowingText, offset: int, *, sequence: int, now: datetime) -> ev.Event:
+        """Return the delta from that offset to the end. Followers at the same place get the same object."""
+        last = text.last
+        if last is not None and last[:3] == (offset, text.length, sequence):
+            return last[3]
+        payload = shaped(text.shape, text.since(offset), offset)
+        event = ev.Event(
+            request_id=self.request_id, sequence=sequence, create_time=now, author=self.author, payload=payload
+        )
+        text.last = (offset, text.length, sequence, event)
+        return event
+
+    def wake(self) -> None:
+        """Let everyone who waits look again."""
+        waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Wait until something was written. Return False when the time passed first."""
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        timed_out = False
+
+        def expire() -> None:
+            nonlocal timed_out
+            timed_out = True
+            if not waiter.done():
+                waiter.set_result(None)
+
+        # A timer and a future: a quarter of the cost of asyncio.timeout, and this runs per token.
+        timer = loop.call_later(timeout_seconds, expire)
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiters.discard(waiter)
+        return not timed_out
+
+
+def shaped(
+    shape: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta, text: str, offset: int
+) -> ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta:
+    """Return a delta like `shape` with another piece of text."""
+    if isinstance(shape, ev.ToolCallDelta):
+        return replace(shape, arguments=text, offset=offset)
+    return type(shape)(shape.message_id, text, offset)
+
+
+def whole_texts(
+    message_id: str, message: Message
+) -> list[tuple[StreamKey, str, ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta]]:
+    """Return all texts of a whole message by the keys of their deltas, in the order of a model's answer."""
+    texts: list[tuple[StreamKey, str, ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta]] = []
+    if message.reasoning_content:
+        texts.append(_entry(ev.ReasoningDelta(message_id, ""), message.reasoning_content))
+    if message.content:
+        texts.append(_entry(ev.TextDelta(message_id, ""), message.content))
+    for index, call in enumerate(message.tool_calls):
+        shape = ev.ToolCallDelta(message_id, index, call.id, call.name, "")
+        texts.append(_entry(shape, call.arguments))
+    return texts
+
+
+def _entry(
+    shape: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta, text: str
+) -> tuple[StreamKey, str, ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta]:
+    return _key(shape), text, shape
+
+
+def _key(payload: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta) -> StreamKey:
+    match payload:
+        case ev.TextDelta():
+            return ("text", payload.message_id, 0)
+        case ev.ReasoningDelta():
+            return ("reasoning", payload.message_id, 0)
+        case ev.ToolCallDelta():
+            return ("call", payload.message_id, payload.index)
+
+
+def _weight(payload: ev.Payload) -> int:
+    match payload:
+        case ev.MessagePayload(message=message):
+            return len(message.content) + len(message.reasoning_content) + 256
+        case ev.ToolResults(results=results):
+            return sum(len(result.content) for result in results) + 256
+        case ev.ToolFinished(result=result):
+            return len(result.content) + 256
+        case _:
+            return 512
