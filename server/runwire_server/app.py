@@ -1,0 +1,208 @@
+"""The composition root, and what an app is made of: `from runwire_server.app import App, LlmAgent, ToolContext`."""
+
+import asyncio
+import importlib.util
+import logging
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from runwire_server import __version__
+from runwire_server.agents.agent import Agent
+from runwire_server.agents.llm import LlmAgent
+from runwire_server.config import Config
+from runwire_server.domain.errors import RunwireError
+from runwire_server.domain.ids import ReplicaId
+from runwire_server.models.opener import OfflineModels, OpenAIModels, open_models
+from runwire_server.runner.catalog import Catalog, ServedApp
+from runwire_server.runner.conversations import Conversations
+from runwire_server.runner.keeper import Keeper, KeeperSettings
+from runwire_server.runner.runner import Runner, RunnerSettings
+from runwire_server.runner.supervisor import Supervisor
+from runwire_server.storage.opener import open_store
+from runwire_server.tools.tool import ToolContext
+from runwire_server.transport.agent_service import ServerFacts
+from runwire_server.transport.server import Backend, Transport
+
+__all__ = ["App", "LlmAgent", "StartError", "ToolContext", "load_app", "running", "serve"]
+
+_logger = logging.getLogger(__name__)
+_STOP_GRACE_SECONDS = 1.0
+
+
+class StartError(Exception):
+    """The server cannot start. The text is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A namespace of agents. The first agent is the default one unless `default_agent` names another."""
+
+    name: str
+    agents: Sequence[Agent]
+    default_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running server. `address` is where it listens, with the real port."""
+
+    address: str
+    runner: Runner
+    supervisor: Supervisor
+
+
+def load_app(spec: str | None) -> App:
+    """Import `module:attribute`, with the working directory on the path. None: the example app.
+
+    Raises: StartError.
+    """
+    if spec is None:
+        return _example()
+    module_name, _, attribute = spec.partition(":")
+    if not module_name or not attribute:
+        raise StartError(f"{spec!r} is not MODULE:APP, for example my_agents:app")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # noqa: BLE001 -- boundary: importing runs other people's code
+        _logger.debug("importing %s failed", module_name, exc_info=error)
+        raise StartError(f"cannot import {module_name!r}: {type(error).__name__}: {error}") from error
+    app = getattr(module, attribute, None)
+    if not isinstance(app, App):
+        found = "nothing" if app is None else type(app).__name__
+        raise StartError(f"{spec!r} is not an App: {found} has that name in {module_name!r}")
+    return app
+
+
+def _example() -> App:
+    """Load the example: from the repository when this is one, else the copy in the package."""
+    here = Path(__file__).resolve().parent
+    for folder in (here.parents[1] / "examples" / "assistant", here / "_example"):
+        if (folder / "app.py").is_file():
+            spec = importlib.util.spec_from_file_location("runwire_example", folder / "app.py")
+            if spec is not None and spec.loader is not None:
+                module = importlib.util.module_from_spec(spec)
+                sys.modules[spec.name] = module
+                spec.loader.exec_module(module)
+                app: App = module.app
+                return app
+    raise StartError("no app to serve: name one as MODULE:APP")
+
+
+@asynccontextmanager
+async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service, None]:
+    """Run a server for the time of the block; leaving drains it. Things close in reverse order of opening.
+
+    Raises: StartError, UnavailableError and InvalidRequestError for what cannot be opened.
+    """
+    replica = ReplicaId(uuid4().hex)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(config.store, migrate=config.migrate))
+        models = _open_models(config)
+        stack.push_async_callback(models.close)
+        catalog = Catalog([_served(app, models) for app in apps])
+        supervisor = await stack.enter_async_context(Supervisor())
+        runner = Runner(
+            store,
+            catalog,
+            supervisor,
+            RunnerSettings(
+                replica=replica,
+                clock=_now,
+                reattach_grace_seconds=config.reattach_grace_seconds,
+                run_seconds_max=config.max_run_seconds,
+                live_runs_max=config.runs_max,
+            ),
+        )
+        keeper_settings = KeeperSettings(
+            replica=replica,
+            clock=_now,
+            lease_ttl_seconds=config.lease_ttl_seconds,
+            run_retention=timedelta(hours=config.run_retention_hours),
+        )
+        keeper = Keeper(store, runner, supervisor, keeper_settings)
+        facts = ServerFacts(__version__, store.kind, {"live_runs": config.runs_max})
+        backend = Backend(
+            runner=runner, conversations=Conversations(store, catalog, _now), catalog=catalog, facts=facts
+        )
+        transport = Transport(backend, with_reflection=config.reflection)
+        port = await transport.start(config.listen)
+        stack.push_async_callback(transport.stop, _STOP_GRACE_SECONDS)
+        await keeper.start()
+        stack.push_async_callback(keeper.stop)
+        await transport.serving()
+        try:
+            yield Service(_address(config.listen, port), runner, supervisor)
+        finally:
+            await transport.draining()
+            await asyncio.sleep(config.lame_duck_seconds)
+            await runner.drain(config.drain_seconds)
+
+
+async def serve(config: Config, apps: Sequence[App], *, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends at once. Raises: StartError."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def on_signal() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        async with running(config, apps) as service:
+            for line in _greeting(config, apps, service):
+                announce(line)
+            await stop.wait()
+            announce("stopping: no new runs; what is at work gets its time")
+    except RunwireError as error:
+        raise StartError(str(error)) from error
+
+
+def _greeting(config: Config, apps: Sequence[App], service: Service) -> list[str]:
+    names = ", ".join(f"{app.name} ({', '.join(agent.name for agent in app.agents)})" for app in apps)
+    lines = [f"runwire {__version__} serves {names} on {service.address}, store {config.store}"]
+    if isinstance(_open_models(config), OfflineModels):
+        lines.append("model: offline rules, not a real model; set OPENAI_API_KEY to use one")
+    else:
+        lines.append(f"model: {config.openai_model}")
+    return lines
+
+
+def _open_models(config: Config) -> OfflineModels | OpenAIModels:
+    key = config.openai_api_key
+    return open_models(
+        api_key=key.get_secret_value() if key is not None else None,
+        base_url=config.openai_base_url,
+        default=config.openai_model,
+        idle_timeout_seconds=config.model_timeout_seconds,
+    )
+
+
+def _served(app: App, models: OfflineModels | OpenAIModels) -> ServedApp:
+    agents = {agent.name: agent for agent in app.agents}
+    default = app.default_agent or (app.agents[0].name if app.agents else "")
+    if len(agents) != len(app.agents) or default not in agents:
+        raise StartError(f"app {app.name!r} needs agents with different names, and its default among them")
+    for agent in app.agents:
+        if isinstance(agent, LlmAgent):
+            agent.bind(models)
+    return ServedApp(app.name, agents, default)
+
+
+def _address(listen: str, port: int) -> str:
+    return listen if listen.startswith("unix:") or not port else f"{listen.rpartition(':')[0]}:{port}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

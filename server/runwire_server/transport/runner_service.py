@@ -1,0 +1,100 @@
+"""RunnerService: converts, calls the runner once, and converts back."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, cast
+
+from runwire.v1 import runner_service_pb2 as pb
+from runwire.v1 import runner_service_pb2_grpc
+from runwire_server.domain.events import Event
+from runwire_server.runner.runner import Runner
+from runwire_server.storage.port import RunFilter
+from runwire_server.transport import validate
+from runwire_server.transport.convert.events import event_to_proto, event_to_wire
+from runwire_server.transport.convert.runs import run_to_proto
+
+REQUEST_ID_KEY = "x-request-id"
+
+
+class RunnerService(runner_service_pb2_grpc.RunnerServiceServicer):
+    """Runs. Methods of later issues are answered by the guard (transport.planned)."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    async def Run(self, request: pb.RunRequest, context: Any) -> AsyncIterator[pb.RunResponse]:
+        """Start a run, or join it, and stream its events."""
+        start, options = validate.run_request(request)
+        started = await self._runner.start(replace(start, deadline_seconds=context.time_remaining()))
+        # Headers commit the call: from here on nobody in between retries it, and the caller knows the run's name.
+        await context.send_initial_metadata(((REQUEST_ID_KEY, _ascii(started.run.key.request_id)),))
+        events = self._runner.follow(started.run.key, options=options, joined=started.joined)
+        async for response in _responses(events):
+            yield cast(pb.RunResponse, response)
+
+    async def Attach(self, request: pb.AttachRequest, context: Any) -> AsyncIterator[pb.AttachResponse]:
+        """Stream the events of a known run."""
+        asked = validate.attach_request(request)
+        key = self._runner.run_key(asked.app_name, asked.request_id)
+        await self._runner.status(key)
+        await context.send_initial_metadata(((REQUEST_ID_KEY, _ascii(key.request_id)),))
+        async for response in _responses(self._runner.follow(key, after=asked.after, options=asked.options)):
+            yield cast(pb.AttachResponse, response)
+
+    async def Cancel(self, request: pb.CancelRequest, context: Any) -> pb.CancelResponse:
+        """Ask a run to stop."""
+        asked = validate.cancel_request(request)
+        key = self._runner.run_key(asked.app_name, asked.request_id)
+        run, is_changed = await self._runner.cancel(key, asked.cancel, wait_seconds=asked.wait_seconds)
+        return pb.CancelResponse(
+            run=run_to_proto(run, with_message=False) if run is not None else None, changed=is_changed
+        )
+
+    async def RunStatus(self, request: pb.RunStatusRequest, context: Any) -> pb.RunStatusResponse:
+        """Tell how a run is."""
+        app_name, request_id = validate.run_status_request(request)
+        run = await self._runner.status(self._runner.run_key(app_name, request_id))
+        return pb.RunStatusResponse(run=run_to_proto(run, with_message=True))
+
+    async def WaitRun(self, request: pb.WaitRunRequest, context: Any) -> pb.WaitRunResponse:
+        """Wait until a run ends."""
+        app_name, request_id, timeout_seconds = validate.wait_run_request(request)
+        run = await self._runner.wait(self._runner.run_key(app_name, request_id), timeout_seconds)
+        return pb.WaitRunResponse(run=run_to_proto(run, with_message=True))
+
+    async def ListRuns(self, request: pb.ListRunsRequest, context: Any) -> pb.ListRunsResponse:
+        """List runs."""
+        asked = validate.list_runs_request(request)
+        wanted: RunFilter = replace(
+            asked.wanted, app_name=self._runner.run_key(asked.wanted.app_name, "").app_name
+        )
+        page = await self._runner.list_runs(wanted, limit=asked.limit, cursor=asked.cursor)
+        return pb.ListRunsResponse(
+            runs=[run_to_proto(run, with_message=False) for run in page.items],
+            next_page_token=page.next_cursor or "",
+        )
+
+    async def ListRunEvents(
+        self, request: pb.ListRunEventsRequest, context: Any
+    ) -> pb.ListRunEventsResponse:
+        """List the durable events of a run. A page's token is the sequence of its last event."""
+        asked = validate.list_run_events_request(request)
+        key = self._runner.run_key(asked.app_name, asked.request_id)
+        events = await self._runner.list_events(key, after=asked.after, limit=asked.limit)
+        return pb.ListRunEventsResponse(
+            events=[event_to_proto(event) for event in events],
+            next_page_token=str(events[-1].sequence) if len(events) == asked.limit else "",
+        )
+
+
+async def _responses(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
+    """Encode events for the wire; one event is encoded once, however many follow the run."""
+    async with aclosing(events):
+        async for event in events:
+            yield event_to_wire(event)
+
+
+def _ascii(text: str) -> str:
+    """Return the id as a metadata value may be: printable ASCII, the rest escaped."""
+    return text.encode("ascii", "backslashreplace").decode() if text.isprintable() else ascii(text)
