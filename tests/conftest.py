@@ -1,0 +1,67 @@
+"""Fixtures that every suite shares. pytest-grpc's fixture names, over a real grpc.aio server (notes/grpc.md §5)."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+# Keeps gRPC's poller thread alive for the whole session. Without it the last dropped RPC joins that thread from a
+# destructor, in whichever test the garbage collector happens to run.
+grpc.aio.init_grpc_aio()
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[BlockBuster | None]:
+    """Fail a test in which our code blocks the event loop."""
+    if request.node.get_closest_marker("may_block") is not None:
+        yield None
+        return
+    with blockbuster_ctx("runwire_server") as blockbuster:
+        yield blockbuster
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store of each kind."""
+    return "memory:" if request.param == "memory" else f"sqlite:{tmp_path / 'runwire.db'}"
+
+
+@pytest.fixture
+def grpc_servicer() -> Callable[..., Any]:
+    """What the server is made of: overridden by tests that need their own app. Called with nothing."""
+    from support import example_app
+
+    return example_app
+
+
+@pytest.fixture
+async def grpc_server(grpc_servicer: Callable[..., Any], store_url: str) -> AsyncIterator[Any]:
+    """A real server on a port of its own, and all that belongs to it."""
+    from support import started_server
+
+    async with started_server(grpc_servicer(), store_url) as service:
+        yield service
+
+
+@pytest.fixture
+async def grpc_channel(grpc_server: Any) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to that server."""
+    async with grpc.aio.insecure_channel(grpc_server.address) as channel:
+        yield channel
+
+
+@pytest.fixture
+def grpc_stub_cls() -> Any:
+    """The stub that grpc_stub is made of; overridden by tests of other services."""
+    from runwire.v1 import runner_service_pb2_grpc
+
+    return runner_service_pb2_grpc.RunnerServiceStub
+
+
+@pytest.fixture
+def grpc_stub(grpc_stub_cls: Any, grpc_channel: grpc.aio.Channel) -> Any:
+    """A stub of the service under test."""
+    return grpc_stub_cls(grpc_channel)
