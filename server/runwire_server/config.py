@@ -1,0 +1,112 @@
+"""All options of the server, with units in their names. Read once, at start.
+
+What counts: the command line, then RUNWIRE_… in the environment, then runwire.toml, then the defaults here.
+Anything unknown is an error. OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL count last before the defaults.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+_PREFIX = "RUNWIRE_"
+_FILE = "runwire.toml"
+# Variables of the command line's client side, which are not options of the server.
+_CLIENT_VARIABLES = {"RUNWIRE_TARGET", "RUNWIRE_USER", "RUNWIRE_APP", "RUNWIRE_CONFIG"}
+_PROVIDER_VARIABLES = ("openai_api_key", "openai_base_url", "openai_model")
+
+
+class ConfigError(Exception):
+    """The configuration is wrong. The text is one line for the operator, without secrets."""
+
+
+class Config(BaseModel):
+    """The server's options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    listen: str = Field(
+        "127.0.0.1:50051", description="Where to listen: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0: any free one."
+    )
+    store: str = Field("sqlite:runwire.db", description="Where runs and sessions are kept: sqlite:PATH or memory:.")
+    migrate: bool = Field(True, description="Bring the store's schema up to date at start.")
+    reflection: bool = Field(True, description="Answer gRPC reflection, for grpcurl.")
+    reattach_grace_seconds: float = Field(
+        5.0, ge=0, le=3600, description="How long a run goes on when nobody follows it. Detached runs do anyway."
+    )
+    max_run_seconds: float = Field(600.0, gt=0, le=86_400, description="The longest that any run may take.")
+    drain_seconds: float = Field(
+        20.0, ge=0, le=3600, description="How long runs may finish after SIGTERM before they are cancelled."
+    )
+    lame_duck_seconds: float = Field(
+        0.0, ge=0, le=300, description="How long health says NOT_SERVING before runs are refused, for a mesh to notice."
+    )
+    lease_ttl_seconds: float = Field(
+        10.0, ge=1, le=300, description="How long after its last sign of life a replica counts as dead."
+    )
+    run_retention_hours: float = Field(24.0, gt=0, description="How long ended runs and their logs are kept.")
+    runs_max: int = Field(1000, ge=1, le=100_000, description="The most runs queued or at work at a time.")
+    openai_api_key: SecretStr | None = Field(None, description="The model provider's key. Never printed.")
+    openai_base_url: str | None = Field(None, description="The provider's address, for compatible servers.")
+    openai_model: str = Field("gpt-4o-mini", min_length=1, description="The model of agents that name none.")
+    model_timeout_seconds: float = Field(
+        60.0, gt=0, le=3600, description="How long a model may be silent before its call fails."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+    log_format: Literal["text", "json"] = Field("text", description="How it is logged.")
+
+
+def load_config(
+    overrides: Mapping[str, Any], environ: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Config:
+    """Read the configuration. `overrides` come from the command line; None in them means not given.
+
+    The file is overrides["config"], else RUNWIRE_CONFIG, else runwire.toml in `cwd` when it is there.
+
+    Raises: ConfigError.
+    """
+    variables = os.environ if environ is None else environ  # noqa: TID251 -- the one place
+    given = {key: value for key, value in overrides.items() if value is not None}
+    named = given.pop("config", None) or variables.get("RUNWIRE_CONFIG")
+    values: dict[str, Any] = {
+        name: variables[name.upper()] for name in _PROVIDER_VARIABLES if variables.get(name.upper())
+    }
+    values |= _file_values(Path(named) if named else (cwd or Path.cwd()) / _FILE, is_named=bool(named))
+    values |= _environment_values(variables)
+    values |= given
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in problem["loc"])
+        raise ConfigError(f"option {name}: {problem['msg'].lower()}") from None
+
+
+def _file_values(path: Path, *, is_named: bool) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if is_named:
+            raise ConfigError(f"there is no file {path}") from None
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    for key in values:
+        if key not in Config.model_fields:
+            raise ConfigError(f"{path}: unknown option {key!r}")
+    return values
+
+
+def _environment_values(variables: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable, value in variables.items():
+        if not variable.startswith(_PREFIX) or variable in _CLIENT_VARIABLES:
+            continue
+        name = variable.removeprefix(_PREFIX).lower()
+        if name not in Config.model_fields:
+            raise ConfigError(f"unknown variable {variable}")
+        values[name] = value
+    return values

@@ -1,0 +1,199 @@
+"""A chat completion, streamed or whole, as Chunks. Pure: parsed JSON in, chunks out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runwire_server.domain.content import Usage, clean_text
+from runwire_server.domain.errors import ModelError
+from runwire_server.models.model import Chunk, EndChunk, ReasoningChunk, TextChunk
+from runwire_server.models.openai.calls import CallAssembler
+from runwire_server.models.openai.errors import body_error
+
+# Text, reasoning and arguments of one answer together, in characters.
+ANSWER_CHARS_MAX = 2 * 1024 * 1024
+# More is no count of tokens, and would not fit the protos.
+_TOKENS_MAX = 2**48
+
+
+class AnswerReader:
+    """Reads the pieces of one answer, in order. Raises ModelError for what cannot be understood."""
+
+    def __init__(self, *, secret: str = "", chars_max: int = ANSWER_CHARS_MAX) -> None:  # noqa: S107 -- none
+        self._secret = secret
+        self._chars_max = chars_max
+        self._chars = 0
+        self._calls = CallAssembler()
+        self._text = _Halves()
+        self._reasoning = _Halves()
+        self._is_empty = True
+        self._finish_reason = ""
+        self._usage = Usage()
+        self._model = ""
+        self._response_id = ""
+
+    def take(self, piece: Any) -> list[Chunk]:
+        """Return the chunks of one streamed chunk, or of a whole completion. May be none.
+
+        Raises: ModelError: MODEL_BAD_RESPONSE for another shape, MODEL_OUTPUT_TOO_LARGE, or the error it holds.
+        """
+        if not isinstance(piece, Mapping):
+            raise _bad("something else than a JSON object")
+        if piece.get("error") or piece.get("object") == "error":
+            raise body_error(piece, secret=self._secret)
+        self._is_empty = False
+        self._model = self._model or _name(piece.get("model"))
+        self._response_id = self._response_id or _name(piece.get("id"))
+        if piece.get("usage"):
+            self._usage = _larger(self._usage, _usage(piece["usage"]))
+        chunks: list[Chunk] = []
+        for choice in _objects(piece.get("choices"), "choices"):
+            # Only one answer is ever asked for.
+            if choice.get("index") in (0, None):
+                self._take_choice(choice, chunks)
+        if self._chars > self._chars_max:
+            raise ModelError(
+                f"the model's answer is larger than {self._chars_max} characters", "MODEL_OUTPUT_TOO_LARGE"
+            )
+        return chunks
+
+    def end(self, *, is_done: bool) -> list[Chunk]:
+        """Return the last chunks. `is_done` says that the server told that it is through ([DONE], or a whole body).
+
+        Raises: ModelError: MODEL_DISCONNECTED when neither that nor a finish reason came; MODEL_BAD_RESPONSE for an
+            answer without anything, or a tool call without a name.
+        """
+        if not self._finish_reason and not is_done:
+            raise ModelError(
+                "the connection to the model server ended in the middle of the answer",
+                "MODEL_DISCONNECTED",
+                retryable=True,
+            )
+        if self._is_empty:
+            raise _bad("an empty stream")
+        self._calls.finish()
+        chunks: list[Chunk] = []
+        if left := self._reasoning.take(""):
+            chunks.append(ReasoningChunk(left))
+        if left := self._text.take(""):
+            chunks.append(TextChunk(left))
+        finish_reason = self._finish_reason or ("tool_calls" if self._calls else "stop")
+        usage = self._usage if self._usage != Usage() else None
+        return [*chunks, EndChunk(finish_reason, usage, self._model, self._response_id)]
+
+    def _take_choice(self, choice: Mapping[str, Any], chunks: list[Chunk]) -> None:
+        delta = choice.get("delta")
+        is_whole = delta is None
+        if is_whole:
+            delta = choice.get("message") or {}
+        if not isinstance(delta, Mapping):
+            raise _bad("a delta that is not an object")
+        reasoning, text = _texts(delta)
+        self._chars += len(reasoning) + len(text)
+        if reasoning and (reasoning := self._reasoning.take(reasoning)):
+            chunks.append(ReasoningChunk(reasoning))
+        if text and (text := self._text.take(text)):
+            chunks.append(TextChunk(text))
+        if calls := delta.get("tool_calls"):
+            for position, call in enumerate(_objects(calls, "tool calls")):
+                # Without an id or an index, the entries of a whole message are still different calls.
+                self._take_call({"index": position, **call} if is_whole else call, chunks)
+        elif delta.get("function_call"):
+            self._take_call({"function": delta["function_call"]}, chunks)
+        if reason := choice.get("finish_reason"):
+            self._finish_reason = _name(reason)
+
+    def _take_call(self, call: Mapping[str, Any], chunks: list[Chunk]) -> None:
+        added, size = self._calls.take(call)
+        self._chars += size
+        chunks.extend(added)
+
+
+class _Halves:
+    """Joins characters that a server cut into two surrogates, one at the end of a chunk, one at the next's start."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def take(self, text: str) -> str:
+        """Return the text without a half at its end, which waits for the other one. Empty text: what waits."""
+        if not self._half and text.isascii():
+            return text
+        is_last = not text
+        text = self._half + text
+        self._half = ""
+        if not is_last and "\ud800" <= text[-1] <= "\udbff":
+            self._half = text[-1]
+            text = text[:-1]
+        joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        return clean_text(joined)
+
+
+def _texts(delta: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a delta's reasoning and text, whichever way the vendor spells them."""
+    # vLLM has sent the same reasoning under both names.
+    reasoning = delta.get("reasoning_content") or delta.get("reasoning") or ""
+    content = delta.get("content") or delta.get("refusal") or ""
+    text = content
+    if isinstance(content, list):
+        # Mistral: sections of text and of thinking, which holds sections itself.
+        text = ""
+        for section in _objects(content, "content"):
+            thinking = section.get("thinking")
+            if isinstance(thinking, list):
+                thinking = "".join(str(item.get("text") or "") for item in _objects(thinking, "thinking"))
+            reasoning += thinking or ""
+            text += section.get("text") or ""
+    if not isinstance(text, str) or not isinstance(reasoning, str):
+        raise _bad("content that is not text")
+    return reasoning, text
+
+
+def _objects(value: Any, what: str) -> Sequence[Mapping[str, Any]]:
+    """Return a list of objects; None is an empty one. Null entries are left out."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or any(not isinstance(item, Mapping | None) for item in value):
+        raise _bad(f"{what} that are not a list of objects")
+    return [item for item in value if item is not None]
+
+
+def _name(value: Any) -> str:
+    return clean_text(value)[:200] if isinstance(value, str) else ""
+
+
+def _usage(usage: Any) -> Usage:
+    """Return what a usage object reports; what is missing or no number counts as zero."""
+    if not isinstance(usage, Mapping):
+        return Usage()
+    read = _count(usage, "prompt_tokens")
+    written = _count(usage, "completion_tokens")
+    cached = _count(usage.get("prompt_tokens_details"), "cached_tokens")
+    return Usage(
+        input_tokens=read,
+        cached_input_tokens=cached or _count(usage, "prompt_cache_hit_tokens"),
+        output_tokens=written,
+        reasoning_tokens=_count(usage.get("completion_tokens_details"), "reasoning_tokens"),
+        total_tokens=_count(usage, "total_tokens") or read + written,
+    )
+
+
+def _count(fields: Any, key: str) -> int:
+    value = fields.get(key) if isinstance(fields, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _TOKENS_MAX:
+        return 0
+    return int(value)
+
+
+def _larger(one: Usage, other: Usage) -> Usage:
+    """Return the larger of each count: servers that report usage in every chunk report what it came to so far."""
+    return Usage(
+        max(one.input_tokens, other.input_tokens),
+        max(one.cached_input_tokens, other.cached_input_tokens),
+        max(one.output_tokens, other.output_tokens),
+        max(one.reasoning_tokens, other.reasoning_tokens),
+        max(one.total_tokens, other.total_tokens),
+    )
+
+
+def _bad(what: str) -> ModelError:
+    return ModelError(f"the model server sent {what}", "MODEL_BAD_RESPONSE")

@@ -1,0 +1,1 @@
+"""Domain to protobuf and back. One function per type, no logic."""

@@ -1,0 +1,125 @@
+"""Runs, their options and their errors."""
+
+from runwire.v1 import run_pb2 as pb
+from runwire.v1 import runner_service_pb2 as service_pb
+from runwire.v1 import session_pb2
+from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.runs import CancelMode, Outcome, Run, RunError, RunOptions, RunState
+from runwire_server.transport.convert.content import duration, message_to_proto, timestamp, usage_to_proto
+
+STATES = {pb.RunState.Value(f"RUN_STATE_{state.name}"): state for state in RunState}
+_STATE_TO_PROTO = {state: number for number, state in STATES.items()}
+_OUTCOME_TO_PROTO = {outcome: pb.Outcome.Value(f"OUTCOME_{outcome.name}") for outcome in Outcome}
+CANCEL_MODES = {
+    service_pb.CANCEL_MODE_UNSPECIFIED: CancelMode.IMMEDIATE,
+    service_pb.CANCEL_MODE_IMMEDIATE: CancelMode.IMMEDIATE,
+    service_pb.CANCEL_MODE_AFTER_MODEL: CancelMode.AFTER_MODEL,
+    service_pb.CANCEL_MODE_AFTER_TOOLS: CancelMode.AFTER_TOOLS,
+}
+
+
+def state_to_proto(state: RunState) -> pb.RunState.ValueType:
+    """Return a run's state."""
+    return _STATE_TO_PROTO[state]
+
+
+def outcome_to_proto(outcome: Outcome | None) -> pb.Outcome.ValueType:
+    """Return an outcome; none is unspecified."""
+    return _OUTCOME_TO_PROTO[outcome] if outcome is not None else pb.OUTCOME_UNSPECIFIED
+
+
+def session_key_to_proto(key: SessionKey) -> session_pb2.SessionKey:
+    """Return a session's key."""
+    return session_pb2.SessionKey(app_name=key.app_name, user_id=key.user_id, session_id=key.session_id)
+
+
+def run_error_to_proto(error: RunError | None) -> pb.RunError | None:
+    """Return a run's error; none stays unset."""
+    if error is None:
+        return None
+    return pb.RunError(
+        type=error.type,
+        message=error.message,
+        code=error.code,
+        error_id=error.error_id,
+        retryable=error.retryable,
+    )
+
+
+def run_to_proto(run: Run, *, with_message: bool) -> pb.Run:
+    """Return a run, with its final message only when asked to."""
+    message = run.message if with_message else None
+    return pb.Run(
+        app_name=run.key.app_name,
+        request_id=run.key.request_id,
+        state=state_to_proto(run.state),
+        agent_name=run.agent_name,
+        session=session_key_to_proto(run.session),
+        attempt=run.attempt,
+        last_sequence=run.last_sequence,
+        create_time=timestamp(run.create_time),
+        start_time=timestamp(run.start_time),
+        last_event_time=timestamp(run.last_event_time),
+        end_time=timestamp(run.end_time),
+        event_count=run.last_sequence,
+        usage=usage_to_proto(run.usage),
+        outcome=outcome_to_proto(run.outcome),
+        stop_reason=run.stop_reason,
+        error=run_error_to_proto(run.error),
+        cancel_reason=run.cancel.reason if run.cancel is not None else "",
+        invocation_id=run.invocation_id,
+        message=message_to_proto(message) if message is not None else None,
+        labels=dict(run.input.options.labels),
+    )
+
+
+def options_to_proto(options: RunOptions) -> pb.RunOptions:
+    """Return the options in effect."""
+    made = pb.RunOptions(
+        model=options.model,
+        stop=options.stop,
+        reasoning_effort=options.reasoning_effort,
+        detached_cancel=options.detached_cancel,
+        session_policy=pb.SESSION_POLICY_QUEUE,
+        labels=dict(options.labels),
+    )
+    for name in OPTIONAL_FIELDS:
+        value = getattr(options, name)
+        if value is not None:
+            setattr(made, name, value)
+    if options.max_run_seconds is not None:
+        made.max_run_duration.CopyFrom(duration(options.max_run_seconds))
+    return made
+
+
+OPTIONAL_FIELDS = (
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "stream",
+    "max_llm_calls",
+    "max_tool_rounds",
+    "max_total_tokens",
+)
+
+
+def options_from_proto(options: pb.RunOptions) -> RunOptions:
+    """Return options that transport.validate has checked. Unset stays unset."""
+    optional = {
+        name: getattr(options, name) if options.HasField(name) else None for name in OPTIONAL_FIELDS
+    }
+    seconds = None
+    if options.HasField("max_run_duration"):
+        seconds = options.max_run_duration.seconds + options.max_run_duration.nanos / 1e9
+    return RunOptions(
+        model=options.model,
+        stop=tuple(options.stop),
+        reasoning_effort=options.reasoning_effort,
+        max_run_seconds=seconds,
+        detached_cancel=options.detached_cancel,
+        labels=dict(options.labels),
+        **optional,
+    )

@@ -1,0 +1,161 @@
+"""The interceptor that every call goes through: nothing hangs, nothing leaks (notes/grpc.md §2.1).
+
+- A request that cannot be parsed is INVALID_ARGUMENT, not INTERNAL.
+- A method of a later version is UNIMPLEMENTED, with the reason.
+- A domain error is its status; any other exception is INTERNAL with an error id, its text only in the log.
+- A CancelledError that did not come from the peer is ABORTED: without that the client would hang for ever.
+- A response stream is driven here, so that its clean-up runs in the call's own task; a write that the peer does not
+  take for too long ends the call.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+from google.rpc import code_pb2
+
+from runwire_server.domain.errors import RunwireError
+from runwire_server.transport.errors import error_to_status, internal_status, simple_status
+from runwire_server.transport.planned import PLANNED
+
+_logger = logging.getLogger(__name__)
+_ABORT_SECONDS = 1.0
+
+
+class _Malformed:
+    """Stands for a request that could not be parsed."""
+
+
+class _WriteWatch:
+    """Cancels a call when one of its writes is not taken in time. One timer a stream, none a write."""
+
+    def __init__(self, task: asyncio.Task[Any], timeout_seconds: float) -> None:
+        self.is_slow = False
+        self._task = task
+        self._timeout = timeout_seconds
+        self._began: float | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(timeout_seconds / 2, self._look)
+
+    async def write(self, context: Any, message: Any) -> None:
+        self._began = self._loop.time()
+        await context.write(message)
+        self._began = None
+
+    def _look(self) -> None:
+        if self._began is not None and self._loop.time() - self._began >= self._timeout:
+            self.is_slow = True
+            self._task.cancel()
+        else:
+            self._timer = self._loop.call_later(self._timeout / 2, self._look)
+
+    def close(self) -> None:
+        self._timer.cancel()
+
+
+class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Wraps every handler but those with request streams (reflection's)."""
+
+    def __init__(self, *, write_timeout_seconds: float = 30.0) -> None:
+        self._write_timeout = write_timeout_seconds
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Return the handler to use. See grpc.aio.ServerInterceptor."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
+        method = handler_call_details.method
+        inner = handler.unary_stream if handler.response_streaming else handler.unary_unary
+        make = (
+            grpc.unary_stream_rpc_method_handler
+            if handler.response_streaming
+            else grpc.unary_unary_rpc_method_handler
+        )
+        return make(
+            self._guarded(method, inner),
+            request_deserializer=_tolerant(handler.request_deserializer),
+            response_serializer=_passing_bytes(handler.response_serializer),
+        )
+
+    def _guarded(self, method: str, inner: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        reason = PLANNED.get(method)
+        is_stream = inspect.isasyncgenfunction(inner)
+
+        # It must be `async def`: gRPC runs anything else in a thread.
+        async def call(request: Any, context: Any) -> Any:
+            try:
+                if reason is not None:
+                    status = simple_status(code_pb2.UNIMPLEMENTED, "NOT_IMPLEMENTED", reason)
+                    await context.abort_with_status(status)
+                if isinstance(request, _Malformed):
+                    text = "the request is not a valid message: is all its text UTF-8?"
+                    status = simple_status(code_pb2.INVALID_ARGUMENT, "MALFORMED_REQUEST", text)
+                    await context.abort_with_status(status)
+                if not is_stream:
+                    return await inner(request, context)
+                await self._drive(inner, request, context)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise  # the peer, its deadline, or our own stop
+                await context.abort(grpc.StatusCode.ABORTED, "the operation was aborted")
+            except grpc.aio.BaseError:
+                raise  # an abort, or a peer that is gone
+            except RunwireError as error:
+                await context.abort_with_status(error_to_status(error))
+            except Exception:
+                error_id = uuid4().hex[:12]
+                _logger.exception("%s failed (error %s)", method, error_id)
+                await context.abort_with_status(internal_status(error_id))
+
+        return call
+
+    async def _drive(self, inner: Callable[[Any, Any], Any], request: Any, context: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- a handler runs in a task
+        watch = _WriteWatch(task, self._write_timeout)
+        messages = inner(request, context)
+        try:
+            async for message in messages:
+                await watch.write(context, message)
+        except asyncio.CancelledError:
+            if not watch.is_slow:
+                raise
+            task.uncancel()
+            text = f"the reader took no message for {self._write_timeout:g} seconds"
+            async with asyncio.timeout(_ABORT_SECONDS):
+                await context.abort_with_status(
+                    simple_status(code_pb2.UNAVAILABLE, "SLOW_CONSUMER", text)
+                )
+        finally:
+            watch.close()
+            await messages.aclose()
+
+
+def _tolerant(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def parsed(data: bytes) -> Any:
+        try:
+            return parse(data)
+        except DecodeError:
+            return _Malformed()
+
+    return parsed
+
+
+def _passing_bytes(serialise: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Let handlers yield messages that are serialised already."""
+
+    def serialised(message: Any) -> bytes:
+        return message if isinstance(message, bytes) else serialise(message)
+
+    return serialised

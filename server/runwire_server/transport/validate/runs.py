@@ -1,0 +1,289 @@
+"""Requests of RunnerService."""
+
+import hashlib
+from dataclasses import dataclass
+
+from runwire.v1 import run_pb2
+from runwire.v1 import runner_service_pb2 as pb
+from runwire_server.domain.errors import NotImplementedYetError
+from runwire_server.domain.runs import CancelMode, CancelRequest, RunInput
+from runwire_server.domain.streams import (
+    HEARTBEAT_SECONDS_DEFAULT,
+    HEARTBEAT_SECONDS_MAX,
+    HEARTBEAT_SECONDS_MIN,
+    Channel,
+    StreamMode,
+    StreamOptions,
+)
+from runwire_server.runner.requests import StartRequest
+from runwire_server.storage.port import RunFilter
+from runwire_server.transport.convert.content import message_from_proto
+from runwire_server.transport.convert.runs import CANCEL_MODES, STATES, options_from_proto
+from runwire_server.transport.validate.checks import ANY_ROLE, USER_ROLE, Checks
+
+WAIT_SECONDS_DEFAULT = 30.0
+WAIT_SECONDS_MAX = 300.0
+_REASON_CHARS_MAX = 1000
+_SEED_MESSAGES_MAX = 1000
+_CHANNELS = {
+    pb.CHANNEL_PROGRESS: Channel.PROGRESS,
+    pb.CHANNEL_CONTROL: Channel.CONTROL,
+    pb.CHANNEL_MONITOR: Channel.MONITOR,
+}
+_DAY_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class AttachAsked:
+    """What Attach asks."""
+
+    app_name: str
+    request_id: str
+    after: int
+    options: StreamOptions
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """What Cancel asks."""
+
+    app_name: str
+    request_id: str
+    cancel: CancelRequest
+    wait_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ListRunsAsked:
+    """What ListRuns asks; the app's name may be empty."""
+
+    wanted: RunFilter
+    limit: int
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListRunEventsAsked:
+    """What ListRunEvents asks."""
+
+    app_name: str
+    request_id: str
+    after: int
+    limit: int
+
+
+def run_request(request: pb.RunRequest) -> tuple[StartRequest, StreamOptions]:
+    """Check Run. The caller's deadline is not in it."""
+    with Checks() as checks:
+        checks.name("app_name", request.app_name)
+        checks.name("user_id", request.user_id, is_required=True)
+        checks.name("session_id", request.session_id)
+        checks.name("request_id", request.request_id)
+        checks.name("agent_name", request.agent_name)
+        message = _current_message(checks, request)
+        if len(request.messages) > _SEED_MESSAGES_MAX:
+            checks.wrong("messages", f"has more than {_SEED_MESSAGES_MAX} messages")
+        for index, seed in enumerate(request.messages):
+            checks.message(f"messages[{index}]", seed, (0, *ANY_ROLE))
+        state = checks.state("state_delta", request.state_delta)
+        _check_options(checks, request.options)
+        stream = _stream_options(checks, request.stream)
+    _refuse_planned(request)
+    start = StartRequest(
+        app_name=request.app_name,
+        user_id=request.user_id,
+        session_id=request.session_id,
+        request_id=request.request_id,
+        agent_name=request.agent_name,
+        input=RunInput(
+            message=message_from_proto(request.message) if message else None,
+            messages=tuple(message_from_proto(seed) for seed in request.messages),
+            state_delta=state or None,
+            options=options_from_proto(request.options),
+        ),
+        fingerprint=fingerprint(request),
+    )
+    return start, stream
+
+
+def fingerprint(request: pb.RunRequest) -> str:
+    """Return what is equal for equal requests. What a caller wants to see of a run is not part of the run."""
+    asked = pb.RunRequest()
+    asked.CopyFrom(request)
+    asked.ClearField("stream")
+    return hashlib.sha256(asked.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _current_message(checks: Checks, request: pb.RunRequest) -> bool:
+    """Check the user's message; return whether there is one."""
+    if request.resume:
+        if request.HasField("message"):
+            checks.wrong("message", "a resumed run takes no new message")
+        return False
+    if not request.HasField("message"):
+        if not request.messages:
+            checks.wrong("message", "is required, unless messages has a history")
+        return False
+    checks.message("message", request.message, USER_ROLE)
+    said = request.message
+    if not (said.content or said.parts) and not request.messages:
+        checks.wrong("message.content", "is required")
+    return True
+
+
+def _check_options(checks: Checks, options: run_pb2.RunOptions) -> None:
+    prefix = "options."
+    checks.name(f"{prefix}model", options.model)
+    checks.name(f"{prefix}reasoning_effort", options.reasoning_effort)
+    for name, low, high in (
+        ("temperature", 0, 2),
+        ("top_p", 0, 1),
+        ("max_tokens", 1, 2**31 - 1),
+        ("presence_penalty", -2, 2),
+        ("frequency_penalty", -2, 2),
+        ("max_llm_calls", 1, 1000),
+        ("max_tool_rounds", 0, 1000),
+        ("max_total_tokens", 1, 2**62),
+    ):
+        checks.optional_number(options, prefix, name, low, high)
+    if len(options.stop) > 16:
+        checks.wrong(f"{prefix}stop", f"has {len(options.stop)} texts; at most 16 are allowed")
+    for index, text in enumerate(options.stop):
+        if not text:
+            checks.wrong(f"{prefix}stop[{index}]", "is empty")
+    if options.HasField("max_run_duration"):
+        checks.seconds(f"{prefix}max_run_duration", options.max_run_duration, 0.001, _DAY_SECONDS)
+    checks.enum(
+        f"{prefix}session_policy", options.session_policy, run_pb2.SessionPolicy.values()
+    )
+    if len(options.labels) > 64:
+        checks.wrong(f"{prefix}labels", "has more than 64 labels")
+    for key, value in options.labels.items():
+        checks.name(f"{prefix}labels", key, is_required=True)
+        checks.text(f"{prefix}labels[{key[:64]}]", value, chars_max=1024)
+
+
+def _refuse_planned(request: pb.RunRequest) -> None:
+    """Refuse what a later version brings, rather than do something else than was asked."""
+    options = request.options
+    planned = {
+        "resume": request.resume,
+        "options.session_policy": options.session_policy
+        not in {run_pb2.SESSION_POLICY_UNSPECIFIED, run_pb2.SESSION_POLICY_QUEUE},
+        "options.tool_call_arguments_json_repair": options.tool_call_arguments_json_repair,
+        "options.keep_interrupted_text": options.keep_interrupted_text,
+        "options.output_schema": bool(options.output_schema),
+        "options.tools": options.HasField("tools"),
+    }
+    for field, is_set in planned.items():
+        if is_set:
+            raise NotImplementedYetError(field)
+
+
+def _stream_options(checks: Checks, stream: pb.StreamOptions) -> StreamOptions:
+    modes: set[StreamMode] = set()
+    for index, name in enumerate(stream.modes):
+        if name in set(StreamMode):
+            modes.add(StreamMode(name))
+        else:
+            known = ", ".join(mode.value for mode in StreamMode)
+            checks.wrong(f"stream.modes[{index}]", f"{name[:40]!r} is unknown; known are {known}")
+    channels: set[Channel] = set()
+    for index, number in enumerate(stream.channels):
+        if checks.enum(f"stream.channels[{index}]", number, _CHANNELS):
+            channels.add(_CHANNELS[number])
+    if stream.whole_messages_only and stream.partials_only:
+        checks.wrong("stream.partials_only", "contradicts whole_messages_only")
+    heartbeat = HEARTBEAT_SECONDS_DEFAULT
+    if stream.HasField("heartbeat_interval"):
+        heartbeat = checks.seconds(
+            "stream.heartbeat_interval",
+            stream.heartbeat_interval,
+            HEARTBEAT_SECONDS_MIN,
+            HEARTBEAT_SECONDS_MAX,
+        )
+    return StreamOptions(
+        modes=frozenset(modes),
+        channels=frozenset(channels),
+        whole_messages_only=stream.whole_messages_only,
+        partials_only=stream.partials_only,
+        heartbeat_seconds=heartbeat,
+    )
+
+
+def attach_request(request: pb.AttachRequest) -> AttachAsked:
+    """Check Attach."""
+    with Checks() as checks:
+        _run_name(checks, request.app_name, request.request_id)
+        checks.not_negative("after_sequence", request.after_sequence)
+        stream = _stream_options(checks, request.stream)
+    return AttachAsked(request.app_name, request.request_id, request.after_sequence, stream)
+
+
+def cancel_request(request: pb.CancelRequest) -> CancelAsked:
+    """Check Cancel."""
+    wait_seconds = 0.0
+    with Checks() as checks:
+        _run_name(checks, request.app_name, request.request_id)
+        checks.enum("mode", request.mode, CANCEL_MODES)
+        checks.text("reason", request.reason, chars_max=_REASON_CHARS_MAX)
+        if request.HasField("wait"):
+            wait_seconds = checks.seconds("wait", request.wait, 0.0, WAIT_SECONDS_MAX)
+    mode = CANCEL_MODES.get(request.mode, CancelMode.IMMEDIATE)
+    return CancelAsked(
+        request.app_name, request.request_id, CancelRequest(mode, request.reason), wait_seconds
+    )
+
+
+def run_status_request(request: pb.RunStatusRequest) -> tuple[str, str]:
+    """Check RunStatus. Return the app's name and the request id."""
+    with Checks() as checks:
+        _run_name(checks, request.app_name, request.request_id)
+    return request.app_name, request.request_id
+
+
+def wait_run_request(request: pb.WaitRunRequest) -> tuple[str, str, float]:
+    """Check WaitRun. Return the app's name, the request id, and the seconds to wait."""
+    seconds = WAIT_SECONDS_DEFAULT
+    with Checks() as checks:
+        _run_name(checks, request.app_name, request.request_id)
+        if request.HasField("timeout"):
+            seconds = checks.seconds("timeout", request.timeout, 0.0, WAIT_SECONDS_MAX)
+    return request.app_name, request.request_id, seconds
+
+
+def list_runs_request(request: pb.ListRunsRequest) -> ListRunsAsked:
+    """Check ListRuns."""
+    with Checks() as checks:
+        checks.name("app_name", request.app_name)
+        checks.name("user_id", request.user_id)
+        checks.name("session_id", request.session_id)
+        checks.name("agent_name", request.agent_name)
+        if request.session_id and not request.user_id:
+            checks.wrong("user_id", "is required with session_id")
+        for index, state in enumerate(request.states):
+            checks.enum(f"states[{index}]", state, STATES)
+        limit = checks.page_size(request.page_size, default=50)
+    wanted = RunFilter(
+        app_name=request.app_name,
+        user_id=request.user_id,
+        session_id=request.session_id,
+        agent_name=request.agent_name,
+        states=frozenset(STATES[state] for state in request.states),
+    )
+    return ListRunsAsked(wanted, limit, request.page_token or None)
+
+
+def list_run_events_request(request: pb.ListRunEventsRequest) -> ListRunEventsAsked:
+    """Check ListRunEvents. A page token continues after the page before it."""
+    with Checks() as checks:
+        _run_name(checks, request.app_name, request.request_id)
+        checks.not_negative("after_sequence", request.after_sequence)
+        limit = checks.page_size(request.page_size, default=100)
+        after = max(request.after_sequence, checks.number_token(request.page_token))
+    return ListRunEventsAsked(request.app_name, request.request_id, after, limit)
+
+
+def _run_name(checks: Checks, app_name: str, request_id: str) -> None:
+    checks.name("app_name", app_name)
+    checks.name("request_id", request_id, is_required=True)

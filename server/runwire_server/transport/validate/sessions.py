@@ -1,0 +1,191 @@
+"""Requests of SessionService."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from runwire.v1 import event_pb2, session_pb2
+from runwire.v1 import session_service_pb2 as pb
+from runwire_server.domain.errors import NotImplementedYetError
+from runwire_server.domain.events import Event
+from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.sessions import EVENTS_MAX, EventQuery
+from runwire_server.domain.state import TEMP_PREFIX, Tier, tier_of
+from runwire_server.transport.convert.events import event_from_proto
+from runwire_server.transport.convert.sessions import TIERS
+from runwire_server.transport.validate.checks import ANY_ROLE, Checks
+
+_APPENDABLE = {"message", "tool_results", "custom", None}
+
+
+@dataclass(frozen=True, slots=True)
+class GetSessionAsked:
+    """What GetSession asks."""
+
+    key: SessionKey
+    last: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListSessionsAsked:
+    """What ListSessions asks."""
+
+    app_name: str
+    user_id: str
+    limit: int
+    cursor: str | None
+    metadata_only: bool
+
+
+def create_session_request(request: pb.CreateSessionRequest) -> tuple[SessionKey, dict[str, Any]]:
+    """Check CreateSession. The session's id may be empty."""
+    with Checks() as checks:
+        key = _key(checks, request.key, needs_session=False)
+        state = checks.state("state", request.state)
+        checks.name("display_name", request.display_name)
+    for field in ("ttl", "display_name"):
+        is_set = request.HasField("ttl") if field == "ttl" else bool(request.display_name)
+        if is_set:
+            raise NotImplementedYetError(field)
+    return key, state
+
+
+def get_or_create_session_request(
+    request: pb.GetOrCreateSessionRequest,
+) -> tuple[SessionKey, dict[str, Any]]:
+    """Check GetOrCreateSession. The session's id may be empty."""
+    with Checks() as checks:
+        return _key(checks, request.key, needs_session=False), checks.state("state", request.state)
+
+
+def get_session_request(request: pb.GetSessionRequest) -> GetSessionAsked:
+    """Check GetSession."""
+    since = None
+    with Checks() as checks:
+        key = _key(checks, request.key)
+        checks.not_negative("last_events", request.last_events)
+        if request.HasField("since"):
+            since = checks.time("since", request.since)
+    return GetSessionAsked(key, min(request.last_events, EVENTS_MAX) or EVENTS_MAX, since)
+
+
+def list_sessions_request(request: pb.ListSessionsRequest) -> ListSessionsAsked:
+    """Check ListSessions."""
+    with Checks() as checks:
+        checks.name("app_name", request.app_name)
+        checks.name("user_id", request.user_id, is_required=True)
+        limit = checks.page_size(request.page_size, default=50)
+    cursor = request.page_token or None
+    return ListSessionsAsked(request.app_name, request.user_id, limit, cursor, request.metadata_only)
+
+
+def delete_session_request(request: pb.DeleteSessionRequest) -> SessionKey:
+    """Check DeleteSession."""
+    with Checks() as checks:
+        return _key(checks, request.key)
+
+
+def append_event_request(request: pb.AppendEventRequest) -> tuple[SessionKey, Event]:
+    """Check AppendEvent."""
+    event = request.event
+    with Checks() as checks:
+        key = _key(checks, request.key)
+        checks.name("event.id", event.id)
+        checks.name("event.author", event.author)
+        checks.name("event.branch", event.branch)
+        checks.name("event.filter_key", event.filter_key)
+        checks.state("event.state_delta", event.state_delta)
+        _check_payload(checks, event)
+    return key, event_from_proto(event)
+
+
+def _check_payload(checks: Checks, event: event_pb2.Event) -> None:
+    kind = event.WhichOneof("payload")
+    if kind not in _APPENDABLE:
+        checks.wrong(f"event.{kind}", "cannot be appended; message, tool_results and custom can")
+    elif kind is None and not event.state_delta.fields:
+        checks.wrong("event", "needs a message, tool_results, custom or a state_delta")
+    elif kind == "message":
+        said = event.message.message
+        checks.message("event.message.message", said, (0, *ANY_ROLE))
+        if not (said.content or said.parts or said.tool_calls or said.reasoning_content):
+            checks.wrong("event.message.message.content", "is required")
+    elif kind == "tool_results":
+        if not event.tool_results.results:
+            checks.wrong("event.tool_results.results", "is empty")
+        for index, result in enumerate(event.tool_results.results):
+            field = f"event.tool_results.results[{index}].tool_call_id"
+            checks.name(field, result.tool_call_id, is_required=True)
+    elif kind == "custom":
+        checks.name("event.custom.name", event.custom.name, is_required=True)
+        checks.state("event.custom.data", event.custom.data)
+
+
+def list_events_request(request: pb.ListEventsRequest) -> tuple[SessionKey, EventQuery]:
+    """Check ListEvents. A page token continues behind the page before it, in the order asked for."""
+    with Checks() as checks:
+        key = _key(checks, request.key)
+        checks.not_negative("after_position", request.after_position)
+        limit = checks.page_size(request.page_size, default=100)
+        token = checks.number_token(request.page_token)
+    if request.descending:
+        before = token or None
+        query = EventQuery(after=request.after_position, before=before, newest_first=True, limit=limit)
+    else:
+        query = EventQuery(after=max(request.after_position, token), limit=limit)
+    return key, query
+
+
+def get_state_request(request: pb.GetStateRequest) -> tuple[SessionKey, Tier]:
+    """Check GetState."""
+    with Checks() as checks:
+        return _tier_key(checks, request.key, request.tier)
+
+
+def update_state_request(request: pb.UpdateStateRequest) -> tuple[SessionKey, Tier, dict[str, Any]]:
+    """Check UpdateState. A key may have its own tier's prefix, which is taken off."""
+    with Checks() as checks:
+        key, tier = _tier_key(checks, request.key, request.tier)
+        delta = checks.state("delta", request.delta)
+        if not request.delta.fields:
+            checks.wrong("delta", "is empty")
+        bare = {_bare(checks, "delta", tier, name): value for name, value in delta.items()}
+    return key, tier, bare
+
+
+def delete_state_request(request: pb.DeleteStateRequest) -> tuple[SessionKey, Tier, list[str]]:
+    """Check DeleteState."""
+    with Checks() as checks:
+        key, tier = _tier_key(checks, request.key, request.tier)
+        if not request.keys:
+            checks.wrong("keys", "is empty")
+        for index, name in enumerate(request.keys):
+            checks.name(f"keys[{index}]", name, is_required=True)
+        keys = [_bare(checks, f"keys[{i}]", tier, name) for i, name in enumerate(request.keys)]
+    return key, tier, keys
+
+
+def _bare(checks: Checks, field: str, tier: Tier, name: str) -> str:
+    found, bare = tier_of(name)
+    if name.startswith(TEMP_PREFIX):
+        checks.wrong(field, f"key {name[:64]!r}: temp: keys live in a run only")
+    elif found is not Tier.SESSION and found is not tier:
+        checks.wrong(field, f"key {name[:64]!r} belongs to the tier {found.value}")
+    return bare
+
+
+def _key(checks: Checks, key: session_pb2.SessionKey, *, needs_session: bool = True) -> SessionKey:
+    checks.name("key.app_name", key.app_name)
+    checks.name("key.user_id", key.user_id, is_required=True)
+    checks.name("key.session_id", key.session_id, is_required=needs_session)
+    return SessionKey(key.app_name, key.user_id, key.session_id)
+
+
+def _tier_key(checks: Checks, key: session_pb2.SessionKey, number: int) -> tuple[SessionKey, Tier]:
+    checks.enum("tier", number, TIERS)
+    tier = TIERS.get(number, Tier.APP)  # type: ignore[call-overload]
+    checks.name("key.app_name", key.app_name)
+    checks.name("key.user_id", key.user_id, is_required=tier is not Tier.APP)
+    checks.name("key.session_id", key.session_id, is_required=tier is Tier.SESSION)
+    return SessionKey(key.app_name, key.user_id, key.session_id), tier
