@@ -24,12 +24,16 @@ class Follower:
     but for one that is growing at that moment: its first delta has offset 0 and all of the text so far.
     """
 
-    def __init__(self, key: RunKey, *, after: int, options: StreamOptions) -> None:
+    def __init__(
+        self, key: RunKey, *, after: int, options: StreamOptions, from_the_start: bool = False
+    ) -> None:
+        """`from_the_start`: the reader was there before the first event, so it gets the deltas of all messages."""
         self._key = key
         self._position = after
         self._options = options
         self._sent: dict[StreamKey, int] = {}
-        self._is_live = False
+        self._is_live = from_the_start
+        self._has_caught_up = False
         self._state = RunState.QUEUED
 
     async def events(
@@ -47,8 +51,9 @@ class Follower:
                     return
             if logged:
                 continue
-            if not self._is_live:
-                self._is_live = True
+            # Not before the first event: run_started is what every stream begins with.
+            if not self._has_caught_up and self._position:
+                self._has_caught_up = self._is_live = True
                 yield self._stream_only(ev.CaughtUp())
             has_new = False
             for event in self._news(tail):

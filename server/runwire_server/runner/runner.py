@@ -175,11 +175,17 @@ class Runner:
                 other.nudge()
 
     async def follow(
-        self, key: RunKey, *, after: int = 0, options: StreamOptions, joined: bool = False
+        self,
+        key: RunKey,
+        *,
+        after: int = 0,
+        options: StreamOptions,
+        joined: bool = False,
+        from_the_start: bool = False,
     ) -> AsyncGenerator[ev.Event, None]:
         """Yield the run's events after that sequence until its completion, or until the server asks to reconnect.
 
-        Raises: NotFoundError, OutOfRangeError (field after_sequence).
+        `joined` marks the first event; `from_the_start` is for whoever started the run. Raises: NotFoundError, OutOfRangeError (field after_sequence).
         """
         live = self._live.get(key)
         with live.followed() if live is not None else nullcontext():
@@ -188,7 +194,7 @@ class Runner:
                 if after > run.last_sequence:
                     raise OutOfRangeError("after_sequence", after, run.last_sequence)
             asked_while_draining = self._reconnecting
-            follower = Follower(key, after=after, options=options)
+            follower = Follower(key, after=after, options=options, from_the_start=from_the_start)
             events = follower.events(
                 self._store,
                 lambda: found.tail if (found := self._live.get(key) or live) is not None else None,

@@ -1,8 +1,10 @@
 """Choose an adapter by URL. The only module that knows every adapter."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from runwire_server.domain.errors import InvalidRequestError
 from runwire_server.storage.port import Store
@@ -34,5 +36,33 @@ async def _open(url: str, *, migrate: bool, clock: Callable[[], float]) -> Store
             from runwire_server.storage.memory import MemoryStore
 
             return MemoryStore(clock)
+        case "sqlite":
+            from runwire_server.storage.sql.open_sqlite import open_sqlite
+
+            return await open_sqlite(sqlite_path(rest), may_migrate=migrate, clock=clock)
+        case "redis" | "rediss" | "postgresql" | "postgres" | "mysql" | "mariadb":
+            raise InvalidRequestError.of("store", f"{scheme} comes with a later version")
         case _:
             raise InvalidRequestError.of("store", f"there is no store for {scheme!r}: use sqlite:PATH or memory:")
+
+
+async def migrate_store(url: str) -> str:
+    """Bring the schema at `url` up to date and return its version; empty for a store without one.
+
+    Raises: as open_store.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme != "sqlite":
+        async with open_store(url):
+            return ""
+    from runwire_server.storage.sql.open_sqlite import prepare_sqlite
+
+    return await asyncio.to_thread(prepare_sqlite, sqlite_path(rest), may_migrate=True)
+
+
+def sqlite_path(rest: str) -> Path:
+    """Return the path of a URL without its scheme. Raises: InvalidRequestError."""
+    path = rest[3:] if rest.startswith("///") else rest
+    if not path or path.startswith("//"):
+        raise InvalidRequestError.of("store", "sqlite needs a path: sqlite:runwire.db")
+    return Path(path)

@@ -18,7 +18,7 @@ _TOKENS_MAX = 2**48
 class AnswerReader:
     """Reads the pieces of one answer, in order. Raises ModelError for what cannot be understood."""
 
-    def __init__(self, *, secret: str = "", chars_max: int = ANSWER_CHARS_MAX) -> None:  # noqa: S107 -- none
+    def __init__(self, *, secret: str = "", chars_max: int = ANSWER_CHARS_MAX) -> None:
         self._secret = secret
         self._chars_max = chars_max
         self._chars = 0
@@ -34,7 +34,8 @@ class AnswerReader:
     def take(self, piece: Any) -> list[Chunk]:
         """Return the chunks of one streamed chunk, or of a whole completion. May be none.
 
-        Raises: ModelError: MODEL_BAD_RESPONSE for another shape, MODEL_OUTPUT_TOO_LARGE, or the error it holds.
+        Raises: ModelError: MODEL_BAD_RESPONSE for another shape, MODEL_OUTPUT_TOO_LARGE, or the error it
+            holds.
         """
         if not isinstance(piece, Mapping):
             raise _bad("something else than a JSON object")
@@ -57,10 +58,10 @@ class AnswerReader:
         return chunks
 
     def end(self, *, is_done: bool) -> list[Chunk]:
-        """Return the last chunks. `is_done` says that the server told that it is through ([DONE], or a whole body).
+        """Return the last chunks. `is_done` says that [DONE] came, or a whole body.
 
-        Raises: ModelError: MODEL_DISCONNECTED when neither that nor a finish reason came; MODEL_BAD_RESPONSE for an
-            answer without anything, or a tool call without a name.
+        Raises: ModelError: MODEL_DISCONNECTED when neither that nor a finish reason came; MODEL_BAD_RESPONSE
+            for an answer without anything, or a tool call without a name.
         """
         if not self._finish_reason and not is_done:
             raise ModelError(
@@ -109,13 +110,13 @@ class AnswerReader:
 
 
 class _Halves:
-    """Joins characters that a server cut into two surrogates, one at the end of a chunk, one at the next's start."""
+    """Joins characters that a server cut into two surrogates, between two chunks."""
 
     def __init__(self) -> None:
         self._half = ""
 
     def take(self, text: str) -> str:
-        """Return the text without a half at its end, which waits for the other one. Empty text: what waits."""
+        """Return the text without a half at its end, which waits for the other. Empty text: what waits."""
         if not self._half and text.isascii():
             return text
         is_last = not text
@@ -124,8 +125,12 @@ class _Halves:
         if not is_last and "\ud800" <= text[-1] <= "\udbff":
             self._half = text[-1]
             text = text[:-1]
-        joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
-        return clean_text(joined)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+            return clean_text(joined)
+        return text
 
 
 def _texts(delta: Mapping[str, Any]) -> tuple[str, str]:
@@ -133,19 +138,23 @@ def _texts(delta: Mapping[str, Any]) -> tuple[str, str]:
     # vLLM has sent the same reasoning under both names.
     reasoning = delta.get("reasoning_content") or delta.get("reasoning") or ""
     content = delta.get("content") or delta.get("refusal") or ""
-    text = content
     if isinstance(content, list):
-        # Mistral: sections of text and of thinking, which holds sections itself.
-        text = ""
-        for section in _objects(content, "content"):
-            thinking = section.get("thinking")
-            if isinstance(thinking, list):
-                thinking = "".join(str(item.get("text") or "") for item in _objects(thinking, "thinking"))
-            reasoning += thinking or ""
-            text += section.get("text") or ""
-    if not isinstance(text, str) or not isinstance(reasoning, str):
+        return _sections(content)
+    if not isinstance(content, str) or not isinstance(reasoning, str):
         raise _bad("content that is not text")
-    return reasoning, text
+    return reasoning, content
+
+
+def _sections(content: list[Any]) -> tuple[str, str]:
+    """Return the reasoning and the text of Mistral's sections; its thinking holds sections itself."""
+    reasoning, text = [], []
+    for section in _objects(content, "content"):
+        thinking = section.get("thinking") or ""
+        if isinstance(thinking, list):
+            thinking = "".join(str(item.get("text") or "") for item in _objects(thinking, "thinking"))
+        reasoning.append(str(thinking))
+        text.append(str(section.get("text") or ""))
+    return "".join(reasoning), "".join(text)
 
 
 def _objects(value: Any, what: str) -> Sequence[Mapping[str, Any]]:
@@ -185,7 +194,7 @@ def _count(fields: Any, key: str) -> int:
 
 
 def _larger(one: Usage, other: Usage) -> Usage:
-    """Return the larger of each count: servers that report usage in every chunk report what it came to so far."""
+    """Return the larger of each count: usage in every chunk is what it came to so far."""
     return Usage(
         max(one.input_tokens, other.input_tokens),
         max(one.cached_input_tokens, other.cached_input_tokens),

@@ -1,4 +1,4 @@
-"""The tool calls of an answer, put together from deltas that each vendor numbers and names in its own way. Pure."""
+"""The tool calls of an answer, from deltas that each vendor numbers and names in its own way. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -26,8 +26,9 @@ class _Call:
 class CallAssembler:
     """Gives every call one index, one id and one name, whatever the vendor sent.
 
-    A new id is a new call, even with an index that is taken (Qwen, Ollama). Without an id, the index tells; without
-    both, the delta continues the last call. Ids are unique in an answer: a missing or repeated one is replaced.
+    A new id is a new call, even with an index that is taken (Qwen, Ollama). Without an id, the index tells;
+    without both, the delta continues the last call. Ids are unique in an answer: a missing or repeated one is
+    replaced.
     """
 
     def __init__(self) -> None:
@@ -39,7 +40,8 @@ class CallAssembler:
     def take(self, delta: Mapping[str, Any]) -> tuple[list[ToolCallChunk], int]:
         """Return the chunks of a delta, and how many characters it added to the answer.
 
-        A call whose name has not come yet is held back, and with it all later ones, so that indexes appear in order.
+        A call whose name has not come yet is held back, and with it all later ones, so that indexes appear in
+        order.
 
         Raises: ModelError MODEL_BAD_RESPONSE for fields of a wrong type.
         """
@@ -73,18 +75,17 @@ class CallAssembler:
     def _find(self, vendor_id: str, index: int | None, name: str, arguments: str) -> _Call | None:
         """Return the call that a delta continues; None for a new one."""
         if vendor_id:
-            for call in reversed(self._calls):
-                if call.vendor_id == vendor_id and (
-                    index is None or call.vendor_index is None or call.vendor_index == index
-                ):
-                    return call
+            for known in reversed(self._calls):
+                if known.vendor_id == vendor_id and (index is None or known.vendor_index in (index, None)):
+                    return known
         call = next(
             (c for c in reversed(self._calls) if index is None or c.vendor_index in (index, None)), None
         )
         if call is None:
             return None
         if vendor_id:
-            # An id that comes late belongs to a call that has none; a second name says that it is another call.
+            # An id that comes late belongs to a call that has none; a second name says that it is another
+            # call.
             return call if not call.vendor_id and not (name and call.name) else None
         if name and call.name and (name != call.name or _begins_again(call, arguments)):
             return None
@@ -111,7 +112,8 @@ class CallAssembler:
 def _begins_again(call: _Call, arguments: str) -> bool:
     """Whether arguments are those of another call of the same tool: the call's own are whole already.
 
-    Gemini sends parallel calls whole, all with index 0 and no id; other servers repeat the name in every delta.
+    Gemini sends parallel calls whole, all with index 0 and no id; other servers repeat the name in every
+    delta.
     """
     if not arguments.lstrip().startswith("{"):
         return False

@@ -29,6 +29,14 @@ _WORDS: tuple[tuple[str, int], ...] = (
 )
 
 
+class RefusedError(ModelError):
+    """The server wants the next try only after `retry_after_seconds`."""
+
+    def __init__(self, refusal: ModelError, retry_after_seconds: float) -> None:
+        super().__init__(str(refusal), refusal.code, retryable=refusal.retryable)
+        self.retry_after_seconds = retry_after_seconds
+
+
 def status_error(status: int, body: Any, *, secret: str = "") -> ModelError:
     """Return the error for an HTTP status of 300 or more. `body` is the parsed JSON, or text, or None.
 
@@ -66,9 +74,12 @@ def body_error(body: Any, *, secret: str = "") -> ModelError:
 
 
 def provider_message(body: Any, secret: str = "") -> str:
-    """Return what an error body says, in one line of at most 300 characters, without the secret; "" for HTML."""
+    """Return what an error body says: one line, at most 300 characters, no secret; "" for HTML."""
     value = body
     for _ in range(3):
+        if isinstance(value, list) and value:
+            # Gemini wraps its error object in a list.
+            value = value[0]
         if isinstance(value, Mapping):
             value = next((value[k] for k in ("message", "error", "detail") if value.get(k)), "")
     if not isinstance(value, str) or value.lstrip().startswith("<"):
@@ -82,7 +93,7 @@ def provider_message(body: Any, secret: str = "") -> str:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return how long the provider asks to wait, from `retry-after-ms` or `retry-after`; None without such a wish."""
+    """Return how long the provider asks to wait (`retry-after-ms`, `retry-after`); None if it does not."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name)
         if value is None:

@@ -1,6 +1,7 @@
 """Server-sent events: bytes in, data payloads out. Pure; the same for every way of splitting the bytes."""
 
 _BOM = b"\xef\xbb\xbf"
+_OTHER_LINES = (b":", b"event", b"id", b"retry")
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 
 
@@ -9,10 +10,12 @@ class EventTooLargeError(ValueError):
 
 
 class SseParser:
-    """Takes bytes as they come off the wire, split anywhere, and returns the payloads of the events they complete.
+    """Takes bytes as they come off the wire, split anywhere, and returns the payloads of the events they
+    complete.
 
-    Lines end with LF, CR or CRLF. The `data:` lines of an event are joined with LF; comments and the other fields
-    are dropped. Works on bytes, so a split inside a character does no harm. Memory is bounded by `event_bytes_max`.
+    Lines end with LF, CR or CRLF. The `data:` lines of an event are joined with LF; comments and the other
+    fields are dropped. Works on bytes, so a split inside a character does no harm. Memory is bounded by
+    `event_bytes_max`. `is_foreign` says that lines came which no event stream has.
     """
 
     def __init__(self, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
@@ -23,6 +26,7 @@ class SseParser:
         self._data_bytes = 0
         self._skips_lf = False
         self._is_start = True
+        self.is_foreign = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the payloads that are complete with these bytes, in order.
@@ -58,8 +62,8 @@ class SseParser:
     def close(self) -> list[bytes]:
         """Return the event that the end of the stream left without its blank line, if any.
 
-        The standard drops it; servers that forget the last line end are more common than half an event that looks
-        whole, and half an event is no JSON.
+        The standard drops it; servers that forget the last line end are more common than half an event that
+        looks whole, and half an event is no JSON.
         """
         payloads = self.feed(b"\n\n") if self._line or self._data else []
         self._skips_lf = False
@@ -81,3 +85,5 @@ class SseParser:
         elif line == b"data":
             self._data.append(b"")
             self._data_bytes += 1
+        elif not line.startswith(_OTHER_LINES):
+            self.is_foreign = True

@@ -112,6 +112,8 @@ def _part_text(part: Part) -> str:
         return json.dumps(part.data, ensure_ascii=False, default=str)
     if part.inline_data is not None and part.media_type.startswith(("text/", "application/json")):
         return part.inline_data.decode("utf-8", "replace")
-    what = " ".join(word for word in (part.filename, f"({part.media_type})" if part.media_type else "") if word)
+    what = " ".join(
+        word for word in (part.filename, f"({part.media_type})" if part.media_type else "") if word
+    )
     where = f" at {part.uri}" if part.uri else ""
     return f"[attachment{' ' + what if what else ''}{where}, which cannot be shown to the model]"

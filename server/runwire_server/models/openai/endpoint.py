@@ -1,0 +1,162 @@
+"""The connection to an OpenAI-compatible server: request JSON out, bytes in, and every failure a ModelError.
+
+The openai package builds, authenticates and sends the request. Its typed stream costs 15 times what reading
+the bytes ourselves does (notes/performance.md §2), so only its raw response is used.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from runwire_server.domain.errors import ModelError
+from runwire_server.models.openai.errors import RefusedError, retry_after_seconds, status_error
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, AsyncAPIResponse, AsyncOpenAI
+
+BASE_URL_DEFAULT = "https://api.openai.com/v1"
+# A streaming answer holds its connection: this many can be under way at once.
+_CONNECTIONS_MAX = 4096
+_IDLE_CONNECTIONS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long to wait, in seconds: for the answer's first byte, and for each next one."""
+
+    first_byte_seconds: float
+    idle_seconds: float
+
+
+class Endpoint:
+    """One server and one key. Opens its connections at first use; must then be used in that event loop only.
+
+    Raises: ValueError for a base URL or a key that no request could be made with. The key is not shown.
+    """
+
+    def __init__(self, *, api_key: str, base_url: str | None, connect_seconds: float) -> None:
+        self.base_url = base_url or BASE_URL_DEFAULT
+        address = urlsplit(self.base_url)
+        if address.scheme not in {"http", "https"} or not address.hostname:
+            raise ValueError(f"the model server's base URL {self.base_url!r} is not an http or https URL")
+        if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+            raise ValueError(
+                "the model server's API key must be printable ASCII without spaces, and not empty"
+            )
+        self._api_key = api_key
+        self._connect_seconds = connect_seconds
+        self._client: AsyncOpenAI | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> "AsyncOpenAI":
+        """Return the client, after making it in a thread: importing openai takes most of a second."""
+        if self._client is None:
+            async with self._opening:
+                if self._client is None:
+                    self._client = await asyncio.to_thread(self._make_client)
+        return self._client
+
+    async def aclose(self) -> None:
+        """Close all connections. Answers under way fail. Closing twice does nothing."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    async def reads(self, body: Mapping[str, Any], timeouts: Timeouts) -> AsyncGenerator[bytes, None]:
+        """Send the request, and yield the answer's body as it comes.
+
+        Raises: ModelError, and nothing else; RefusedError when the server says when to try again.
+        """
+        client = await self.open()
+        drivers = _driver_errors()
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeouts.first_byte_seconds
+        try:
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout_at(deadline):
+                    response = await self._send(client, body, stack)
+                body_reads = cast("AsyncGenerator[bytes, None]", response.iter_bytes())
+                parts = await stack.enter_async_context(aclosing(body_reads))
+                while True:
+                    async with asyncio.timeout_at(deadline):
+                        data = await anext(parts, None)
+                    if data is None:
+                        return
+                    yield data
+                    # The time that the reader took is not the server's.
+                    deadline = clock() + timeouts.idle_seconds
+        except drivers as error:
+            raise _translated(error, self._api_key) from error
+
+    async def _send(
+        self, client: "AsyncOpenAI", body: Mapping[str, Any], stack: AsyncExitStack
+    ) -> "AsyncAPIResponse[Any]":
+        # The body goes as extra_body: the library walks through all messages given to it by type, in every
+        # request.
+        request = client.chat.completions.with_streaming_response.create(
+            model=body["model"], messages=[], stream=body["stream"], extra_body=body
+        )
+        try:
+            return cast("AsyncAPIResponse[Any]", await stack.enter_async_context(request))
+        except (TypeError, ValueError) as error:
+            raise ModelError("the request cannot be written as JSON", "MODEL_REJECTED") from error
+
+    def _make_client(self) -> "AsyncOpenAI":
+        import httpx2
+        import openai
+
+        http = openai.DefaultAsyncHttpxClient(
+            limits=httpx2.Limits(
+                max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_IDLE_CONNECTIONS_MAX
+            )
+        )
+        client = openai.AsyncOpenAI(
+            api_key=self._api_key,
+            base_url=self.base_url,
+            max_retries=0,
+            # All other waits are bounded here, by asyncio.timeout_at.
+            timeout=httpx2.Timeout(None, connect=self._connect_seconds),
+            http_client=http,
+        )
+        # Made and imported when first touched, which must not happen in the event loop.
+        _ = client.chat.completions.with_streaming_response
+        return client
+
+
+def _driver_errors() -> tuple[type[Exception], ...]:
+    import httpx2
+    import openai
+
+    return (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError)
+
+
+def _translated(error: Exception, secret: str) -> ModelError:
+    """Return what a failure of the openai package, of its HTTP client or of the network means here."""
+    import httpx2
+    import openai
+
+    match error:
+        case openai.APIStatusError():
+            return _refusal(error, secret)
+        case TimeoutError() | openai.APITimeoutError() | httpx2.TimeoutException():
+            return ModelError("the model server did not answer in time", "MODEL_TIMEOUT", retryable=True)
+        case openai.APIConnectionError() | httpx2.ConnectError():
+            return ModelError("the model server cannot be reached", "MODEL_UNAVAILABLE", retryable=True)
+        case httpx2.DecodingError() | httpx2.InvalidURL() | openai.OpenAIError():
+            return ModelError("the model server's answer cannot be understood", "MODEL_BAD_RESPONSE")
+        case _:
+            return ModelError(
+                "the connection to the model server ended in the middle of the answer",
+                "MODEL_DISCONNECTED",
+                retryable=True,
+            )
+
+
+def _refusal(error: "APIStatusError", secret: str) -> ModelError:
+    refusal = status_error(error.status_code, error.body, secret=secret)
+    seconds = retry_after_seconds(error.response.headers, datetime.now(UTC))
+    return refusal if seconds is None else RefusedError(refusal, seconds)

@@ -1,0 +1,108 @@
+"""Domain objects to JSON text and back: one encoding for every adapter that writes text.
+
+Tolerant on the way in: unknown fields are ignored and missing ones take their defaults, so that an older server reads
+what a newer one wrote, and the other way round.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic_core import to_json
+
+from runwire_server.domain import events as ev
+from runwire_server.domain.content import Part
+from runwire_server.domain.runs import Run, RunInput
+
+_KINDS: dict[str, type[Any]] = {
+    "message": ev.MessagePayload,
+    "tool_results": ev.ToolResults,
+    "tool_started": ev.ToolStarted,
+    "tool_finished": ev.ToolFinished,
+    "run_started": ev.RunStarted,
+    "completion": ev.Completion,
+    "error": ev.ErrorPayload,
+    "run_state_changed": ev.RunStateChanged,
+    "model_retry": ev.ModelRetry,
+    "custom": ev.Custom,
+}
+_NAMES = {payload_type: kind for kind, payload_type in _KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as text: the kind of its payload, the payload, and all else."""
+
+    kind: str
+    payload: str
+    envelope: str
+
+
+def encode_event(event: ev.Event) -> StoredEvent:
+    """Return a durable event as text."""
+    envelope = {
+        name: value
+        for name in ev.Event.__dataclass_fields__
+        if name not in {"payload", "wire"} and (value := getattr(event, name))
+    }
+    return StoredEvent(_NAMES[type(event.payload)], _json(event.payload), _json(envelope))
+
+
+def decode_event(kind: str, payload: str, envelope: str) -> ev.Event:
+    """Return the event. Raises: ValueError for a kind that this version does not know."""
+    payload_type = _KINDS.get(kind)
+    if payload_type is None:
+        raise ValueError(f"unknown kind of event {kind!r}: was it written by a newer version?")
+    fields = json.loads(envelope)
+    known = {name: value for name, value in fields.items() if name in ev.Event.__dataclass_fields__}
+    known["create_time"] = datetime.fromisoformat(known["create_time"])
+    known.setdefault("request_id", "")
+    known.setdefault("sequence", 0)
+    known.setdefault("author", "")
+    return ev.Event(payload=_adapter(payload_type).validate_json(payload), **known)
+
+
+def encode_run(run: Run) -> str:
+    """Return a run's record as text."""
+    return _json(run)
+
+
+def decode_run(text: str) -> Run:
+    """Return the run's record."""
+    run: Run = _adapter(Run).validate_json(text)
+    return run
+
+
+def encode_input(asked: RunInput) -> str:
+    """Return what a run was asked as text."""
+    return _json(asked)
+
+
+def decode_input(text: str) -> RunInput:
+    """Return what a run was asked."""
+    asked: RunInput = _adapter(RunInput).validate_json(text)
+    return asked
+
+
+def encode_value(value: Any) -> str:
+    """Return a JSON value as text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode_value(text: str) -> Any:
+    """Return the JSON value."""
+    return json.loads(text)
+
+
+def _json(value: Any) -> str:
+    return to_json(value, bytes_mode="base64").decode()
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    # How Part's bytes look in JSON, which is no business of the domain's.
+    Part.__pydantic_config__ = ConfigDict(val_json_bytes="base64")  # type: ignore[attr-defined]
+    return TypeAdapter(kind)

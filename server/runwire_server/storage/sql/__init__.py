@@ -1,0 +1,1 @@
+"""The SQL adapter: one implementation on SQLAlchemy Core, whatever the database."""

@@ -1,0 +1,299 @@
+"""Runs and their logs. All functions run in the caller's transaction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
+
+from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError
+from runwire_server.domain.events import Event
+from runwire_server.domain.ids import ReplicaId, RunKey
+from runwire_server.domain.runs import TERMINAL_STATES, CancelMode, CancelRequest, Run, RunInput, RunState
+from runwire_server.storage.codec import (
+    decode_event,
+    decode_input,
+    decode_run,
+    encode_event,
+    encode_input,
+    encode_run,
+)
+from runwire_server.storage.port import Append, Page, RunFilter
+from runwire_server.storage.sql import sessions
+from runwire_server.storage.sql.state import merge_delta
+from runwire_server.storage.sql.tables import cancel_marks, leases, run_events, runs, to_micros
+
+_ENDED = tuple(state.value for state in TERMINAL_STATES)
+
+
+def create(connection: Connection, run: Run) -> tuple[Run, bool]:
+    """Save a new run, with the cancel that came before it. Return it and whether it is new."""
+    known = _find(connection, run.key)
+    if known is not None:
+        return _run(known), False
+    sessions.require(connection, run.session)
+    mark = connection.execute(select(cancel_marks).where(_is_mark(run.key))).first()
+    if mark is not None:
+        connection.execute(delete(cancel_marks).where(_is_mark(run.key)))
+        if mark.expire_time > to_micros(run.create_time):
+            run = replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
+    connection.execute(
+        insert(runs).values(
+            app_name=run.key.app_name,
+            request_id=run.key.request_id,
+            user_id=run.session.user_id,
+            session_id=run.session.session_id,
+            agent_name=run.agent_name,
+            cancel_mode=run.cancel.mode.value if run.cancel is not None else None,
+            cancel_reason=run.cancel.reason if run.cancel is not None else None,
+            input=encode_input(run.input),
+            **_changing(run),
+        )
+    )
+    return run, True
+
+
+def get(connection: Connection, key: RunKey) -> Run:
+    """Return the run. Raises: NotFoundError."""
+    return _run(_require(connection, key))
+
+
+def list_runs(connection: Connection, wanted: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
+    """List runs by creation, newest first."""
+    query = select(runs).where(runs.c.app_name == wanted.app_name)
+    for name in ("user_id", "session_id", "agent_name"):
+        if value := getattr(wanted, name):
+            query = query.where(runs.c[name] == value)
+    if wanted.states:
+        query = query.where(runs.c.state.in_([state.value for state in wanted.states]))
+    if cursor is not None:
+        query = query.where(runs.c.ordinal < sessions.parse_cursor(cursor, int)[0])
+    rows = connection.execute(query.order_by(runs.c.ordinal.desc()).limit(limit + 1)).all()
+    following = sessions.make_cursor(rows[limit - 1].ordinal) if len(rows) > limit else None
+    return Page(tuple(_run(row) for row in rows[:limit]), following)
+
+
+def request_cancel(
+    connection: Connection, key: RunKey, request: CancelRequest, now: datetime, remember_until: datetime
+) -> tuple[Run | None, bool]:
+    """Write a cancel into the run, or remember it for the run that may come."""
+    row = _find(connection, key)
+    if row is None:
+        return None, _remember(connection, key, request, now, remember_until)
+    run = _run(row)
+    if run.state.is_terminal or not request.overrides(run.cancel):
+        return run, False
+    connection.execute(
+        update(runs)
+        .where(_is_run(key))
+        .values(cancel_mode=request.mode.value, cancel_reason=request.reason)
+    )
+    return replace(run, cancel=request), True
+
+
+def _remember(
+    connection: Connection, key: RunKey, request: CancelRequest, now: datetime, until: datetime
+) -> bool:
+    connection.execute(delete(cancel_marks).where(cancel_marks.c.expire_time <= to_micros(now)))
+    mark = connection.execute(select(cancel_marks).where(_is_mark(key))).first()
+    if mark is not None:
+        if not request.overrides(CancelRequest(CancelMode(mark.mode), mark.reason)):
+            return False
+        connection.execute(delete(cancel_marks).where(_is_mark(key)))
+    connection.execute(
+        insert(cancel_marks).values(
+            app_name=key.app_name,
+            request_id=key.request_id,
+            mode=request.mode.value,
+            reason=request.reason,
+            expire_time=to_micros(until),
+        )
+    )
+    return True
+
+
+def claim(
+    connection: Connection, key: RunKey, owner: ReplicaId, attempt: int, now: datetime
+) -> Run | None:
+    """Take the run, when it is first in its session's queue."""
+    row = _require(connection, key)
+    run = _run(row)
+    if run.attempt != attempt or run.state.is_terminal:
+        return None
+    earlier = select(runs.c.ordinal).where(
+        runs.c.app_name == row.app_name,
+        runs.c.user_id == row.user_id,
+        runs.c.session_id == row.session_id,
+        runs.c.ordinal < row.ordinal,
+        runs.c.state.not_in(_ENDED),
+    )
+    if connection.execute(earlier.limit(1)).first() is not None:
+        return None
+    if run.state is RunState.QUEUED:
+        run = replace(run, state=RunState.RUNNING, start_time=now)
+    run = replace(run, attempt=attempt + 1, owner=owner)
+    statement = update(runs).where(_is_run(key), runs.c.attempt == attempt).values(**_changing(run))
+    return run if connection.execute(statement).rowcount else None
+
+
+def append_all(connection: Connection, writes: Sequence[Append]) -> list[RunwireError | None]:
+    """Do many appends in one transaction. Return for each what refused it; one that is refused writes nothing."""
+    refusals = [_advance(connection, write) for write in writes]
+    rows: list[dict[str, Any]] = []
+    for write, refusal in zip(writes, refusals, strict=True):
+        if refusal is None:
+            rows.extend(_event_row(write.run.key, event) for event in write.events)
+            _write_session(connection, write)
+    if rows:
+        connection.execute(insert(run_events), rows)
+    return refusals
+
+
+def _advance(connection: Connection, write: Append) -> RunwireError | None:
+    """Move the run's record, if the log is where the writer thinks."""
+    run = write.run
+    statement = (
+        update(runs)
+        .where(
+            _is_run(run.key),
+            runs.c.attempt == run.attempt,
+            runs.c.last_sequence == write.after,
+            runs.c.state.not_in(_ENDED),
+        )
+        .values(**_changing(run))
+    )
+    if connection.execute(statement).rowcount:
+        return None
+    if _find(connection, run.key) is None:
+        return NotFoundError("run", run.key.request_id)
+    return FencedError(f"run {run.key.request_id!r} is written by another attempt")
+
+
+def _write_session(connection: Connection, write: Append) -> None:
+    now = write.run.last_event_time or write.run.create_time
+    has_session = True
+    if write.session_events or write.state_delta:
+        positions = sessions.append(connection, write.run.session, write.session_events, now)
+        has_session = bool(positions) or not write.session_events
+    if write.state_delta:
+        if has_session and not write.session_events:
+            has_session = _has_session(connection, write)
+        merge_delta(connection, write.run.session, write.state_delta, has_session=has_session)
+
+
+def _has_session(connection: Connection, write: Append) -> bool:
+    try:
+        sessions.require(connection, write.run.session)
+    except NotFoundError:
+        return False
+    return True
+
+
+def list_events(connection: Connection, key: RunKey, after: int, limit: int) -> list[Event]:
+    """Return durable events in order. Raises: NotFoundError."""
+    query = (
+        select(run_events)
+        .where(
+            run_events.c.app_name == key.app_name,
+            run_events.c.request_id == key.request_id,
+            run_events.c.sequence > after,
+        )
+        .order_by(run_events.c.sequence)
+        .limit(limit)
+    )
+    rows = connection.execute(query).all()
+    if not rows:
+        _require(connection, key)
+    return [decode_event(row.kind, row.payload, row.envelope) for row in rows]
+
+
+def delete_ended_before(connection: Connection, end_time: datetime, limit: int) -> int:
+    """Delete terminal runs and their logs. Return how many."""
+    query = select(runs.c.app_name, runs.c.request_id).where(runs.c.end_time < to_micros(end_time))
+    keys = [RunKey(*row) for row in connection.execute(query.limit(limit))]
+    for key in keys:
+        connection.execute(
+            delete(run_events).where(
+                run_events.c.app_name == key.app_name, run_events.c.request_id == key.request_id
+            )
+        )
+        connection.execute(delete(runs).where(_is_run(key)))
+    return len(keys)
+
+
+def list_orphans(connection: Connection, now_micros: int, limit: int) -> list[Run]:
+    """Return runs that have not ended and whose owner has no lease, oldest first."""
+    alive = select(leases.c.replica).where(leases.c.expire_time > now_micros)
+    query = select(runs).where(runs.c.state.not_in(_ENDED), runs.c.owner.not_in(alive))
+    return [_run(row) for row in connection.execute(query.order_by(runs.c.ordinal).limit(limit))]
+
+
+def list_cancel_requests(connection: Connection, owner: ReplicaId, limit: int) -> list[Run]:
+    """Return the owner's runs that have not ended and are asked to."""
+    query = select(runs).where(
+        runs.c.owner == owner, runs.c.state.not_in(_ENDED), runs.c.cancel_mode.is_not(None)
+    )
+    return [_run(row) for row in connection.execute(query.limit(limit))]
+
+
+def renew_lease(connection: Connection, replica: ReplicaId, expire_micros: int) -> None:
+    """Set the end of a replica's lease; drop those that ended long ago."""
+    statement = update(leases).where(leases.c.replica == replica).values(expire_time=expire_micros)
+    if not connection.execute(statement).rowcount:
+        connection.execute(insert(leases).values(replica=replica, expire_time=expire_micros))
+
+
+def release_lease(connection: Connection, replica: ReplicaId) -> None:
+    """Drop a replica's lease."""
+    connection.execute(delete(leases).where(leases.c.replica == replica))
+
+
+def _changing(run: Run) -> dict[str, Any]:
+    """The columns that change in a run's life."""
+    return {
+        "state": run.state.value,
+        "owner": run.owner,
+        "attempt": run.attempt,
+        "last_sequence": run.last_sequence,
+        "end_time": to_micros(run.end_time) if run.end_time is not None else None,
+        "record": encode_run(replace(run, cancel=None, input=RunInput())),
+    }
+
+
+def _event_row(key: RunKey, event: Event) -> dict[str, Any]:
+    stored = encode_event(event)
+    return {
+        "app_name": key.app_name,
+        "request_id": key.request_id,
+        "sequence": event.sequence,
+        "kind": stored.kind,
+        "payload": stored.payload,
+        "envelope": stored.envelope,
+    }
+
+
+def _is_run(key: RunKey) -> ColumnElement[bool]:
+    return and_(runs.c.app_name == key.app_name, runs.c.request_id == key.request_id)
+
+
+def _is_mark(key: RunKey) -> ColumnElement[bool]:
+    return and_(cancel_marks.c.app_name == key.app_name, cancel_marks.c.request_id == key.request_id)
+
+
+def _find(connection: Connection, key: RunKey) -> Row[Any] | None:
+    return connection.execute(select(runs).where(_is_run(key))).first()
+
+
+def _require(connection: Connection, key: RunKey) -> Row[Any]:
+    row = _find(connection, key)
+    if row is None:
+        raise NotFoundError("run", key.request_id)
+    return row
+
+
+def _run(row: Row[Any]) -> Run:
+    run = replace(decode_run(row.record), input=decode_input(row.input))
+    if row.cancel_mode is None:
+        return run
+    return replace(run, cancel=CancelRequest(CancelMode(row.cancel_mode), row.cancel_reason))

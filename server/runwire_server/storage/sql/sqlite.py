@@ -1,0 +1,198 @@
+"""SQLite: one thread writes, a few read (notes/performance.md §3).
+
+Appends are group-committed: what has come in while a commit was under way goes into the next one. WAL with
+synchronous=NORMAL: what was committed survives a kill -9 of the process.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from runwire_server.domain.errors import RunwireError, UnavailableError
+from runwire_server.storage.port import Append
+from runwire_server.storage.sql import runs
+
+T = TypeVar("T")
+
+_READERS = 3
+_WAITING_MAX = 10_000
+_BATCH_MAX = 500
+_BUSY_MILLISECONDS = 5_000
+_CLOSE_SECONDS = 10.0
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A write that waits: an append, or any other work."""
+
+    work: Callable[[Connection], Any] | Append
+    future: asyncio.Future[Any]
+
+
+class SqliteDatabase:
+    """One SQLite file. `commit_count` counts the transactions of the writer."""
+
+    def __init__(self, path: Path) -> None:
+        self.commit_count = 0
+        self._loop = asyncio.get_running_loop()
+        self._writer_engine = make_engine(path, begin="BEGIN IMMEDIATE", connections=1)
+        self._reader_engine = make_engine(path, begin="BEGIN", connections=_READERS)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(_WAITING_MAX)
+        self._closed: asyncio.Future[None] = self._loop.create_future()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._write_jobs, name="sqlite-write", daemon=True)
+        self._thread.start()
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """See Database."""
+        if self._is_closing:
+            raise UnavailableError("the store is closed")
+        return await self._loop.run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self._reader_engine.begin() as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See Database."""
+        return cast(T, await self._submit(work))
+
+    async def append(self, write: Append) -> None:
+        """See Database."""
+        await self._submit(write)
+
+    async def _submit(self, work: Callable[[Connection], Any] | Append) -> Any:
+        if self._is_closing:
+            raise UnavailableError("the store is closed")
+        job = _Job(work, self._loop.create_future())
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise UnavailableError(f"more than {_WAITING_MAX} writes are waiting") from None
+        return await job.future
+
+    # In the writer's thread
+
+    def _write_jobs(self) -> None:
+        batch: list[_Job] = []
+        while True:
+            job = self._jobs.get()
+            # Take what waits, but keep the order between appends and other work.
+            while job is not None and isinstance(job.work, Append):
+                batch.append(job)
+                if len(batch) >= _BATCH_MAX:
+                    break
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+            if batch:
+                self._append_batch(batch)
+            if job is None:
+                break
+            if job not in batch:
+                self._do(job)
+            batch = []
+        self._loop.call_soon_threadsafe(self._closed.set_result, None)
+
+    def _append_batch(self, batch: list[_Job]) -> None:
+        writes = [cast(Append, job.work) for job in batch]
+        try:
+            with self._writer_engine.begin() as connection:
+                refusals = runs.append_all(connection, writes)
+            self.commit_count += 1
+        except Exception as error:  # noqa: BLE001 -- boundary: the writer's thread must outlive any write
+            refusals = [cast(RunwireError, _unavailable(error))] * len(batch)
+        self._answer([(job, refusal, None) for job, refusal in zip(batch, refusals, strict=True)])
+
+    def _do(self, job: _Job) -> None:
+        work = cast(Callable[[Connection], Any], job.work)
+        try:
+            with self._writer_engine.begin() as connection:
+                result = work(connection)
+            self.commit_count += 1
+        except Exception as error:  # noqa: BLE001 -- boundary: see _append_batch
+            failure = error if isinstance(error, RunwireError) else _unavailable(error)
+            self._answer([(job, failure, None)])
+        else:
+            self._answer([(job, None, result)])
+
+    def _answer(self, answers: list[tuple[_Job, BaseException | None, Any]]) -> None:
+        self._loop.call_soon_threadsafe(_deliver, answers)
+
+    async def close(self) -> None:
+        """See Database."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        # The queue may be full; the writer empties it, so a place comes free.
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            while True:
+                try:
+                    self._jobs.put_nowait(None)
+                    break
+                except queue.Full:
+                    await asyncio.sleep(0.01)
+            await self._closed
+        self._readers.shutdown(wait=False)
+        await self._loop.run_in_executor(None, self._dispose)
+
+    def _dispose(self) -> None:
+        self._thread.join(_CLOSE_SECONDS)
+        self._readers.shutdown(wait=True)
+        self._reader_engine.dispose()
+        self._writer_engine.dispose()
+
+
+def make_engine(path: Path, *, begin: str, connections: int) -> Engine:
+    """Return an engine whose transactions begin as said: SQLite's driver would begin them when it thinks best."""
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": _BUSY_MILLISECONDS / 1000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def do_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _deliver(answers: list[tuple[_Job, BaseException | None, Any]]) -> None:
+    """Hand results to those who still wait for them."""
+    for job, failure, result in answers:
+        if job.future.done():
+            continue
+        if failure is not None:
+            job.future.set_exception(failure)
+        else:
+            job.future.set_result(result)
+
+
+def _unavailable(error: BaseException) -> UnavailableError:
+    made = UnavailableError("the store cannot be used at the moment")
+    made.__cause__ = error
+    return made
