@@ -1,0 +1,65 @@
+# Runwire's front door: `make serve` and `make test` work on a fresh machine with Python 3.11 or newer.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+CODEGEN := .tools/codegen
+LOWEST := .tools/lowest
+APP ?=
+export UV_PYTHON_DOWNLOADS := never
+.DEFAULT_GOAL := help
+.PHONY: help serve setup test lint types imports protos generate check-generated lock fix clean
+
+help: ## List the commands.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+serve: $(VENV)/.run ## Set up what is needed and serve on 127.0.0.1:50051. APP=module:app serves yours.
+	@exec $(VENV)/bin/runwire serve $(APP)
+
+setup: $(VENV)/.run ## Only set up: the environment is .venv.
+
+test: $(VENV)/.test $(CODEGEN)/.done $(LOWEST)/.done ## Set up what the tests need and run them.
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test ## Lint and check the format.
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+types: $(VENV)/.test ## Check the types.
+	@$(VENV)/bin/mypy
+
+imports: $(VENV)/.test ## Check that every layer imports only those below it.
+	@$(VENV)/bin/lint-imports
+
+protos: $(CODEGEN)/.done ## Lint the protos.
+	@PATH="$(CURDIR)/$(CODEGEN)/bin:$$PATH" buf lint && PATH="$(CURDIR)/$(CODEGEN)/bin:$$PATH" buf format -d --exit-code
+
+generate: $(CODEGEN)/.done ## Generate the committed code from protos/.
+	@tools/generate
+
+check-generated: $(CODEGEN)/.done ## Fail when the generated code is not what protos/ says.
+	@tools/check-generated
+
+lock: ## Refresh the pinned requirements.
+	@tools/lock
+
+fix: $(VENV)/.test ## Mend what the linters can.
+	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+clean: ## Remove what these commands made.
+	@rm -rf $(VENV) .tools
+
+# What the tests need contains what the server needs, so a machine that ran them needs nothing more.
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@if [ -e $(VENV)/.test ] && [ requirements/test.txt -ot $(VENV)/.test ]; then touch $@; else \
+	  tools/install $(VENV) requirements/run.txt --project && touch $@; fi
+
+$(VENV)/.test: requirements/test.txt pyproject.toml
+	@tools/install $(VENV) requirements/test.txt --project
+	@touch $@ $(VENV)/.run
+
+$(CODEGEN)/.done: requirements/codegen.txt
+	@tools/install $(CODEGEN) requirements/codegen.txt
+	@touch $@
+
+$(LOWEST)/.done: requirements/lowest.txt
+	@tools/install $(LOWEST) requirements/lowest.txt
+	@touch $@
