@@ -45,7 +45,7 @@ Step = bytes | Fault | Pause
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to answer. Each bytes step is one HTTP chunk. With `is_silent` not even the head is sent before a step."""
+    """What to answer. Each bytes step is one HTTP chunk. With `is_silent` not even the head is sent."""
 
     steps: Sequence[Step]
     status: int = 200
@@ -90,12 +90,12 @@ def call_delta(
     arguments: Any = None,
     *,
     index: int | None = 0,
-    id: str | None = None,
-    name: str | None = None,  # noqa: A002
+    call_id: str | None = None,
+    name: str | None = None,
 ) -> dict[str, Any]:
     """A delta with one piece of a tool call. What is None is left out."""
     function = {k: v for k, v in (("name", name), ("arguments", arguments)) if v is not None}
-    call = {"index": index, "id": id, "type": "function" if id else None, "function": function}
+    call = {"index": index, "id": call_id, "type": "function" if call_id else None, "function": function}
     return {"tool_calls": [{k: v for k, v in call.items() if v is not None}]}
 
 
@@ -150,7 +150,7 @@ def tool_calls(*calls: tuple[str, str], **options: Any) -> Reply:
     events: list[dict[str, Any]] = [chunk({"role": "assistant", "content": None})]
     for index, (name, arguments) in enumerate(calls):
         half = len(arguments) // 2
-        events.append(chunk(call_delta("", index=index, id=f"call_{index}", name=name)))
+        events.append(chunk(call_delta("", index=index, call_id=f"call_{index}", name=name)))
         events.extend(chunk(call_delta(p, index=index)) for p in (arguments[:half], arguments[half:]) if p)
     return stream(*events, chunk({}, "tool_calls"), usage_chunk(), **options)
 

@@ -40,5 +40,5 @@ async def slow_report(topic: str, context: ToolContext, steps: int = 5) -> str:
     return f"All there is to say about {topic}, in {steps} steps."
 
 
-INSTRUCTIONS = "You are a brief, friendly assistant. Use your tools rather than guess."
-app = App("assistant", [LlmAgent("assistant", instructions=INSTRUCTIONS, tools=[calculator, clock, slow_report])])
+tools = [calculator, clock, slow_report]
+app = App("assistant", [LlmAgent("assistant", instructions="Be brief. Use tools.", tools=tools)])

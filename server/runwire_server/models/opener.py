@@ -35,7 +35,9 @@ class OfflineModels:
 class OpenAIModels:
     """The models of one OpenAI-compatible provider, made when they are first named."""
 
-    def __init__(self, *, api_key: str, base_url: str | None, default: str, idle_timeout_seconds: float) -> None:
+    def __init__(
+        self, *, api_key: str, base_url: str | None, default: str, idle_timeout_seconds: float
+    ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._default = default
@@ -73,5 +75,8 @@ def open_models(
         return OfflineModels()
     # Local servers want no key, but the client library does.
     return OpenAIModels(
-        api_key=api_key or "none", base_url=base_url, default=default, idle_timeout_seconds=idle_timeout_seconds
+        api_key=api_key or "none",
+        base_url=base_url,
+        default=default,
+        idle_timeout_seconds=idle_timeout_seconds,
     )

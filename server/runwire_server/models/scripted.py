@@ -10,25 +10,32 @@ Turn = Sequence[Chunk] | Exception
 class ScriptedModel:
     """Replays its turns in order, the last one again and again. A turn that is an exception is raised.
 
-    `pause` is awaited before each chunk. `requests` are those it got.
+    `pause` is awaited before each chunk. `requests` are those it got. A turn may leave out its EndChunk, to
+    be an answer that is cut. Raises: ValueError without any turns.
     """
 
     name = "scripted"
 
-    def __init__(
-        self, turns: Sequence[Turn], *, pause: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
+    def __init__(self, turns: Sequence[Turn], *, pause: Callable[[], Awaitable[None]] | None = None) -> None:
+        if not turns:
+            raise ValueError("a scripted model needs a turn to replay")
         self._turns = list(turns)
         self._pause = pause
         self.requests: list[ModelRequest] = []
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[list[Chunk], None]:
-        """Yield the next turn, chunk by chunk. See models.model.Model."""
+        """Yield the next turn, chunk by chunk; all at once when it is not to be streamed."""
         turn = self._turns[min(len(self.requests), len(self._turns) - 1)]
         self.requests.append(request)
         if isinstance(turn, Exception):
             raise turn
+        held: list[Chunk] = []
         for chunk in turn:
             if self._pause is not None:
                 await self._pause()
-            yield [chunk]
+            if request.stream:
+                yield [chunk]
+            else:
+                held.append(chunk)
+        if held:
+            yield held
