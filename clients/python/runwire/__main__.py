@@ -1,6 +1,10 @@
 """The command `runwire`. It comes with the server's part of the distribution."""
 
+import os
 import sys
+
+# gRPC's own log lines are not for whoever sits at a command line. It reads this when it is imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # noqa: TID251 -- the only way to tell it
 
 
 def main() -> None:

@@ -108,7 +108,7 @@ class Client:
         return RunStream(
             request.request_id,
             start=lambda: self._runner.Run(request, timeout=deadline_seconds, wait_for_ready=False),
-            attach=lambda after: self._attach(request.request_id, after, request.stream, deadline_seconds),
+            attach=lambda after: self._attach(request.request_id, after, request.stream),
             cancel=self._cancel_changed,
             keeps_stream_only=keeps_stream_only,
         )
@@ -126,19 +126,18 @@ class Client:
         return RunStream(
             request_id,
             start=None,
-            attach=lambda after: self._attach(request_id, after, options, None),
+            attach=lambda after: self._attach(request_id, after, options),
             cancel=self._cancel_changed,
             after_sequence=after_sequence,
             keeps_stream_only=keeps_stream_only,
         )
 
-    def _attach(
-        self, request_id: str, after: int, stream: pb.StreamOptions, timeout: float | None
-    ) -> Any:
+    def _attach(self, request_id: str, after: int, stream: pb.StreamOptions) -> Any:
         request = pb.AttachRequest(
             app_name=self.app_name, request_id=request_id, after_sequence=after, stream=stream
         )
-        return self._runner.Attach(request, timeout=timeout)
+        # No deadline: it would end the stream, not the run, which has its own.
+        return self._runner.Attach(request)
 
     async def chat(self, message: str, **arguments: Any) -> str:
         """Run, wait, and return the text. Takes what `run` takes. Raises: RunEndedError too."""

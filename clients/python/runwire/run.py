@@ -28,6 +28,8 @@ _BROKEN = frozenset(
         grpc.StatusCode.INTERNAL,
         grpc.StatusCode.CANCELLED,
         grpc.StatusCode.UNKNOWN,
+        # The caller's deadline took the stream; the run has ended by it, and its completion is in the log.
+        grpc.StatusCode.DEADLINE_EXCEEDED,
     }
 )
 
@@ -170,6 +172,8 @@ class RunStream:
         return self._keeps_stream_only or kind not in _STREAM_ONLY
 
     def _may_retry(self, error: grpc.aio.AioRpcError) -> bool:
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and self.last_sequence == 0:
+            return False
         return error.code() in _BROKEN and not _is_final(error)
 
 
