@@ -13,18 +13,18 @@ OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mu
 
 def calculator(expression: str) -> str:
     """Compute an arithmetic expression of numbers, + - * / and parentheses, for example 25*4."""
-
-    def value(node: ast.AST) -> float:
-        match node:
-            case ast.Constant(value=int() | float() as number):
-                return number
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -value(operand)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-                return OPERATORS[type(op)](value(left), value(right))
-        raise ValueError(f"cannot compute {expression!r}")
-
     return f"{value(ast.parse(expression.strip(), mode='eval').body):.12g}"
+
+
+def value(node: ast.AST) -> float:
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return number
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -value(operand)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+            return OPERATORS[type(op)](value(left), value(right))
+    raise ValueError("only numbers, + - * / and parentheses can be computed")
 
 
 def clock(timezone: str = "UTC") -> str:

@@ -71,7 +71,7 @@ def load_app(spec: str | None) -> App:
         sys.path.insert(0, "")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # noqa: BLE001 -- boundary: importing runs other people's code
+    except Exception as error:
         _logger.debug("importing %s failed", module_name, exc_info=error)
         raise StartError(f"cannot import {module_name!r}: {type(error).__name__}: {error}") from error
     app = getattr(module, attribute, None)

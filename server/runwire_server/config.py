@@ -29,20 +29,29 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     listen: str = Field(
-        "127.0.0.1:50051", description="Where to listen: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0: any free one."
+        "127.0.0.1:50051",
+        description="Where to listen: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0: any free one.",
     )
-    store: str = Field("sqlite:runwire.db", description="Where runs and sessions are kept: sqlite:PATH or memory:.")
-    migrate: bool = Field(True, description="Bring the store's schema up to date at start.")
-    reflection: bool = Field(True, description="Answer gRPC reflection, for grpcurl.")
+    store: str = Field(
+        "sqlite:runwire.db", description="Where runs and sessions are kept: sqlite:PATH or memory:."
+    )
+    migrate: bool = Field(default=True, description="Bring the store's schema up to date at start.")
+    reflection: bool = Field(default=True, description="Answer gRPC reflection, for grpcurl.")
     reattach_grace_seconds: float = Field(
-        5.0, ge=0, le=3600, description="How long a run goes on when nobody follows it. Detached runs do anyway."
+        5.0,
+        ge=0,
+        le=3600,
+        description="How long a run goes on when nobody follows it. Detached runs do anyway.",
     )
     max_run_seconds: float = Field(600.0, gt=0, le=86_400, description="The longest that any run may take.")
     drain_seconds: float = Field(
         20.0, ge=0, le=3600, description="How long runs may finish after SIGTERM before they are cancelled."
     )
     lame_duck_seconds: float = Field(
-        0.0, ge=0, le=300, description="How long health says NOT_SERVING before runs are refused, for a mesh to notice."
+        0.0,
+        ge=0,
+        le=300,
+        description="How long health says NOT_SERVING before runs are refused, for a mesh to notice.",
     )
     lease_ttl_seconds: float = Field(
         10.0, ge=1, le=300, description="How long after its last sign of life a replica counts as dead."

@@ -14,9 +14,16 @@ import grpc.aio
 from runwire.errors import CallError
 from runwire.run import RunStream
 from runwire.v1 import agent_service_pb2 as agent_pb
-from runwire.v1 import agent_service_pb2_grpc, content_pb2, event_pb2, run_pb2, session_pb2
+from runwire.v1 import (
+    agent_service_pb2_grpc,
+    content_pb2,
+    event_pb2,
+    run_pb2,
+    runner_service_pb2_grpc,
+    session_pb2,
+    session_service_pb2_grpc,
+)
 from runwire.v1 import runner_service_pb2 as pb
-from runwire.v1 import runner_service_pb2_grpc, session_service_pb2_grpc
 from runwire.v1 import session_service_pb2 as session_service_pb
 
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -157,9 +164,7 @@ class Client:
         wait_seconds: float = 0.0,
     ) -> pb.CancelResponse:
         """Ask a run to stop, and wait that long for its end."""
-        request = pb.CancelRequest(
-            app_name=self.app_name, request_id=request_id, reason=reason, mode=mode
-        )
+        request = pb.CancelRequest(app_name=self.app_name, request_id=request_id, reason=reason, mode=mode)
         if wait_seconds:
             request.wait.FromTimedelta(timedelta(seconds=wait_seconds))
         response: pb.CancelResponse = await self._call(self._runner.Cancel, request, wait_seconds)
@@ -235,9 +240,7 @@ class Client:
         )
         if since is not None:
             request.since.FromDatetime(since)
-        response: session_service_pb.GetSessionResponse = await self._call(
-            self._sessions.GetSession, request
-        )
+        response: session_service_pb.GetSessionResponse = await self._call(self._sessions.GetSession, request)
         return response
 
     async def sessions(self, *, user_id: str = "") -> AsyncGenerator[session_pb2.Session, None]:

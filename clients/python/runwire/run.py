@@ -82,7 +82,9 @@ class RunStream:
     def __aiter__(self) -> AsyncIterator[event_pb2.Event]:
         return self._events
 
-    async def cancel(self, reason: str = "", mode: pb.CancelMode.ValueType = pb.CANCEL_MODE_IMMEDIATE) -> bool:
+    async def cancel(
+        self, reason: str = "", mode: pb.CancelMode.ValueType = pb.CANCEL_MODE_IMMEDIATE
+    ) -> bool:
         """Ask the run to stop. Return whether that changed anything. Raises: CallError."""
         changed: bool = await self._cancel(self.request_id, reason=reason, mode=mode)
         return changed

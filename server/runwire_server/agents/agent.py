@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from runwire_server.domain.content import Message, ToolSpec
+from runwire_server.domain.content import JsonObject, Message, ToolSpec
 from runwire_server.domain.events import DurablePayload, PartialPayload
 from runwire_server.domain.runs import Run, RunOptions
-from runwire_server.domain.content import JsonObject
 
 
 class Output(Protocol):

@@ -206,9 +206,7 @@ class _Turn:
         self._message_id = answer.message_id
         message = answer.message()
         await self._context.output.emit(
-            MessagePayload(
-                answer.message_id, message, end.finish_reason, usage, end.model, end.response_id
-            )
+            MessagePayload(answer.message_id, message, end.finish_reason, usage, end.model, end.response_id)
         )
         return message
 

@@ -24,14 +24,22 @@ for name, command in runs.COMMANDS.items():
 
 @app.command()
 def serve(
-    spec: Annotated[str | None, typer.Argument(metavar="[MODULE:APP]", help="Your app. Default: the example.")] = None,
+    spec: Annotated[
+        str | None, typer.Argument(metavar="[MODULE:APP]", help="Your app. Default: the example.")
+    ] = None,
     *,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT, [IPV6]:PORT or unix:PATH.")] = None,
     store: Annotated[str | None, typer.Option(help="sqlite:PATH or memory:.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file; default runwire.toml if there is one.")] = None,
-    migrate: Annotated[bool | None, typer.Option(help="Bring the store's schema up to date at start.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file; default runwire.toml if there is one.")
+    ] = None,
+    migrate: Annotated[
+        bool | None, typer.Option(help="Bring the store's schema up to date at start.")
+    ] = None,
     reflection: Annotated[bool | None, typer.Option(help="Answer gRPC reflection.")] = None,
-    drain_seconds: Annotated[float | None, typer.Option(help="How long runs may finish after SIGTERM.")] = None,
+    drain_seconds: Annotated[
+        float | None, typer.Option(help="How long runs may finish after SIGTERM.")
+    ] = None,
     runs_max: Annotated[int | None, typer.Option(help="The most runs at a time.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,

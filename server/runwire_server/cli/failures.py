@@ -17,7 +17,7 @@ class CommandError(Exception):
         self.exit_code = exit_code
 
 
-def run_command(app: Callable[..., Any]) -> int:
+def run_command(app: Callable[..., Any]) -> int:  # noqa: PLR0911 -- a table of errors
     """Run a typer app and return its exit code."""
     import typer
 

@@ -30,7 +30,9 @@ def run(
     agent: Annotated[str, typer.Option(help="Which agent.")] = "",
     model: Annotated[str, typer.Option(help="Which model.")] = "",
     request_id: Annotated[str, typer.Option(help="Name the run, so that it can be repeated safely.")] = "",
-    detach: Annotated[bool, typer.Option("--detach", help="Start it, print its id, and leave it alone.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start it, print its id, and leave it alone.")
+    ] = False,
     as_json: AsJson = False,
     target: Target = DEFAULT_TARGET,
     user: User = "",
@@ -163,9 +165,7 @@ def wait(
     app: AppName = "",
 ) -> None:
     """Wait until a run has ended, or the time is over."""
-    found = Connection(target, "", app).run(
-        lambda client: client.wait(request_id, timeout_seconds=timeout)
-    )
+    found = Connection(target, "", app).run(lambda client: client.wait(request_id, timeout_seconds=timeout))
     _print_run(found, as_json=as_json)
 
 

@@ -123,7 +123,7 @@ class ModelError(RunFailure):
     type = "model_error"
 
 
-class LimitReached(RunFailure):  # noqa: N818 -- see RunFailure
+class LimitReached(RunFailure):
     """A limit of the run was reached; `stop_reason` names it."""
 
     type = "limit_error"

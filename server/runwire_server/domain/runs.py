@@ -43,6 +43,7 @@ class Outcome(StrEnum):
         return RunState(self.value)
 
 
+NOBODY = ReplicaId("")
 TERMINAL_STATES = frozenset(RunState(outcome.value) for outcome in Outcome)
 
 _NEXT: Mapping[RunState, frozenset[RunState]] = {
@@ -150,6 +151,6 @@ class Run:
     cancel: CancelRequest | None = None
     invocation_id: str = ""
     message: Message | None = None
-    owner: ReplicaId = ReplicaId("")
+    owner: ReplicaId = NOBODY
     fingerprint: str = ""
     input: RunInput = field(default_factory=RunInput)

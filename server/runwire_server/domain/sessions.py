@@ -85,9 +85,7 @@ def event_messages(event: Event) -> list[Message]:
             return []
 
 
-def opening_messages(
-    *, has_events: bool, seed: Sequence[Message], message: Message | None
-) -> list[Message]:
+def opening_messages(*, has_events: bool, seed: Sequence[Message], message: Message | None) -> list[Message]:
     """Return the messages that a run adds to its session before its agent begins (RUN-35 to RUN-38).
 
     The seed counts only in a session without events. The current message is left out when the seed ends with it,

@@ -53,7 +53,7 @@ class Conversations:
             latest_user = found[0] if found else None
         return session, window(newest, latest_user)
 
-    async def list(
+    async def list_of_user(
         self, app_name: str, user_id: str, *, limit: int, cursor: str | None
     ) -> Page[Session]:
         """List a user's sessions, the one written last first. Raises: NotFoundError (app)."""
@@ -70,7 +70,7 @@ class Conversations:
         filled = replace(event, id=event.id or uuid4().hex, author=event.author or "user", create_time=now)
         return await self._store.append_session_event(self._resolved(key), filled, now)
 
-    async def list_events(self, key: SessionKey, query: EventQuery) -> "list[SessionEvent]":
+    async def list_events(self, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
         """Return events by position, without the rules of `get`. Raises: NotFoundError."""
         return await self._store.list_session_events(self._resolved(key), query)
 

@@ -82,7 +82,9 @@ def ending_of_failure(error: Exception, logger: logging.Logger, run: Run) -> End
             return Ending(Outcome.FAILED, error.stop_reason, error=shown)
         case UnavailableError():
             logger.warning("run %s failed (error %s)", request_id, error_id, exc_info=error)
-            shown = RunError("run_error", "the store cannot be reached", "STORE_UNAVAILABLE", error_id, True)
+            shown = RunError(
+                "run_error", "the store cannot be reached", "STORE_UNAVAILABLE", error_id, retryable=True
+            )
             return Ending(Outcome.FAILED, "error", error=shown)
         case _:
             logger.error("run %s crashed (error %s)", request_id, error_id, exc_info=error)
@@ -102,9 +104,7 @@ def _failed_answer(run: Run) -> ev.Event:
         sequence=0,
         create_time=run.last_event_time or run.create_time,
         author=run.agent_name,
-        payload=ev.MessagePayload(
-            uuid4().hex, Message(Role.ASSISTANT, FAILED_ANSWER), finish_reason="error"
-        ),
+        payload=ev.MessagePayload(uuid4().hex, Message(Role.ASSISTANT, FAILED_ANSWER), finish_reason="error"),
         id=uuid4().hex,
         invocation_id=run.invocation_id,
         attempt=run.attempt,

@@ -203,5 +203,3 @@ class Execution:
                 delay = min(delay * 2, _CLOSE_RETRY_SECONDS_MAX)
             else:
                 return
-
-

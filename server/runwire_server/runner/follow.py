@@ -8,7 +8,7 @@ from runwire_server.domain import events as ev
 from runwire_server.domain.ids import RunKey
 from runwire_server.domain.runs import RunState
 from runwire_server.domain.streams import StreamOptions, is_forwarded
-from runwire_server.runner.tail import Logged, StreamKey, Tail, shaped, whole_texts
+from runwire_server.runner.tail import StreamKey, Tail, shaped, whole_texts
 from runwire_server.storage.port import Store
 
 _PAGE_EVENTS = 100
@@ -43,23 +43,16 @@ class Follower:
         while True:
             tail = find_tail()
             logged = await self._read(store, tail)
-            for item in logged:
-                for event in self._unroll(item):
-                    if is_forwarded(event.payload, self._options):
-                        yield event
-                if item.event.is_last:
+            for event in logged:
+                for shown in self._unroll(event, tail):
+                    yield shown
+                if event.is_last:
                     return
-            if logged:
-                continue
-            # Not before the first event: run_started is what every stream begins with.
-            if not self._has_caught_up and self._position:
-                self._has_caught_up = self._is_live = True
-                yield self._stream_only(ev.CaughtUp())
-            has_new = False
-            for event in self._news(tail):
-                has_new = True
-                yield event
-            if has_new:
+            has_news = bool(logged)
+            for shown in self._news(tail) if not logged else ():
+                has_news = True
+                yield shown
+            if has_news:
                 continue
             if await self._is_over(store, tail):
                 return
@@ -69,28 +62,28 @@ class Follower:
             if not await self._wait(store, tail, reconnect):
                 yield self._stream_only(ev.Heartbeat(self._state))
 
-    async def _read(self, store: Store, tail: Tail | None) -> list[Logged]:
+    async def _read(self, store: Store, tail: Tail | None) -> list[ev.Event]:
         """Return the next durable events: from memory when they are recent, else from the store."""
         logged = tail.after(self._position) if tail is not None else None
         if logged is None:
-            page = await store.list_run_events(self._key, after=self._position, limit=_PAGE_EVENTS)
-            logged = [Logged(event, was_streamed=False, chars=0) for event in page]
+            return await store.list_run_events(self._key, after=self._position, limit=_PAGE_EVENTS)
         return logged
 
-    def _unroll(self, item: Logged) -> Iterator[ev.Event]:
+    def _unroll(self, event: ev.Event, tail: Tail | None) -> Iterator[ev.Event]:
         """Yield the deltas that are missing of a message that was streamed, then the event itself."""
-        event = item.event
         if isinstance(event.payload, ev.MessagePayload):
-            if self._is_live and (item.was_streamed or self._has_begun(event.payload.message_id)):
-                yield from self._missing(event, event.payload)
-            self._sent = {k: n for k, n in self._sent.items() if k[1] != event.payload.message_id}
+            message_id = event.payload.message_id
+            if self._is_live and tail is not None and tail.was_streamed(message_id):
+                yield from filter(self._is_wanted, self._missing(event, event.payload))
+            self._sent = {key: sent for key, sent in self._sent.items() if key[1] != message_id}
         elif isinstance(event.payload, ev.ToolFinished):
             self._sent.pop(("progress", event.payload.result.tool_call_id, 0), None)
         self._position = event.sequence
-        yield event
+        if self._is_wanted(event):
+            yield event
 
-    def _has_begun(self, message_id: str) -> bool:
-        return any(key[1] == message_id for key in self._sent)
+    def _is_wanted(self, event: ev.Event) -> bool:
+        return is_forwarded(event.payload, self._options)
 
     def _missing(self, event: ev.Event, payload: ev.MessagePayload) -> Iterator[ev.Event]:
         for key, text, shape in whole_texts(payload.message_id, payload.message):
@@ -105,22 +98,26 @@ class Follower:
                 )
 
     def _news(self, tail: Tail | None) -> Iterator[ev.Event]:
-        """Yield what grew since the last look: one delta a text, the newest progress of a call."""
+        """Yield what is new at the end of the log: first that it is the end, then one delta a text that grew."""
+        # Not before the first event: run_started is what every stream begins with.
+        if not self._has_caught_up and self._position:
+            self._has_caught_up = self._is_live = True
+            yield self._stream_only(ev.CaughtUp())
         if tail is None:
             return
-        now = datetime.now(UTC) if tail.texts else None
+        now = datetime.now(UTC)
         for key, text in list(tail.texts.items()):
             offset = self._sent.get(key, 0)
-            if offset < text.length and now is not None:
+            if offset < text.length:
                 event = tail.delta(key, text, offset, sequence=self._position, now=now)
-                self._sent[key] = text.length
-                if is_forwarded(event.payload, self._options):
+                self._sent[key] = offset + _length(event.payload)
+                if self._is_wanted(event):
                     yield event
         for call_id, (version, event) in list(tail.progress.items()):
             key = ("progress", call_id, 0)
             if self._sent.get(key, 0) < version:
                 self._sent[key] = version
-                if is_forwarded(event.payload, self._options):
+                if self._is_wanted(event):
                     yield event
 
     async def _is_over(self, store: Store, tail: Tail | None) -> bool:
@@ -156,6 +153,10 @@ class Follower:
             author="",
             payload=payload,
         )
+
+
+def _length(payload: ev.Payload) -> int:
+    return len(payload.arguments if isinstance(payload, ev.ToolCallDelta) else payload.text)  # type: ignore[union-attr]
 
 
 def as_joined(event: ev.Event) -> ev.Event:

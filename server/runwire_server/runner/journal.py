@@ -152,9 +152,7 @@ class Journal:
                 self.finish_reason = event.payload.finish_reason
                 if event.payload.usage is not None:
                     usage = usage + event.payload.usage
-        return replace(
-            run, last_sequence=run.last_sequence + len(events), last_event_time=now, usage=usage
-        )
+        return replace(run, last_sequence=run.last_sequence + len(events), last_event_time=now, usage=usage)
 
 
 def _joined(deltas: Sequence[JsonObject | None]) -> JsonObject | None:

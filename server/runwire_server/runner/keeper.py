@@ -71,9 +71,7 @@ class Keeper:
             await asyncio.sleep(seconds)
 
     async def _renew(self) -> None:
-        await self._store.renew_lease(
-            self._settings.replica, ttl_seconds=self._settings.lease_ttl_seconds
-        )
+        await self._store.renew_lease(self._settings.replica, ttl_seconds=self._settings.lease_ttl_seconds)
 
     async def _take_cancels(self) -> None:
         if self._runner.live_count:

@@ -25,9 +25,7 @@ class LiveRun:
     made when nobody followed it at all.
     """
 
-    def __init__(
-        self, run: Run, *, reattach_grace_seconds: float, session_created: bool = False
-    ) -> None:
+    def __init__(self, run: Run, *, reattach_grace_seconds: float, session_created: bool = False) -> None:
         self.run = run
         self.session_created = session_created
         self.tail = Tail(run.key.request_id, run.agent_name, run.last_sequence)
@@ -68,7 +66,9 @@ class LiveRun:
 
     def arm_deadline(self, seconds: float, stop: Stop) -> None:
         """Stop the run after that many seconds. Called once."""
-        self._deadline_timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self.request_stop, stop)
+        self._deadline_timer = asyncio.get_running_loop().call_later(
+            max(seconds, 0.0), self.request_stop, stop
+        )
 
     def request_stop(self, stop: Stop) -> None:
         """End the run from outside, now. The first wish counts."""

@@ -185,7 +185,8 @@ class Runner:
     ) -> AsyncGenerator[ev.Event, None]:
         """Yield the run's events after that sequence until its completion, or until the server asks to reconnect.
 
-        `joined` marks the first event; `from_the_start` is for whoever started the run. Raises: NotFoundError, OutOfRangeError (field after_sequence).
+        `joined` marks the first event; `from_the_start` is for whoever started the run.
+        Raises: NotFoundError, OutOfRangeError (field after_sequence).
         """
         live = self._live.get(key)
         with live.followed() if live is not None else nullcontext():
@@ -293,4 +294,3 @@ class Runner:
         left = deadline - asyncio.get_running_loop().time()
         tail = next(iter(self._live.values())).tail
         await tail.wait(min(max(left, 0.01), 0.1))
-

@@ -8,7 +8,7 @@ import asyncio
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from runwire_server.domain import events as ev
@@ -20,15 +20,6 @@ OPEN_CHARS_MAX = 4_194_304
 _PIECES_MAX = 512
 
 StreamKey = tuple[str, str, int]  # kind, message or call id, index of the call in its message
-
-
-@dataclass(slots=True)
-class Logged:
-    """A durable event, and whether deltas of its message went before it."""
-
-    event: ev.Event
-    was_streamed: bool
-    chars: int
 
 
 class GrowingText:
@@ -72,7 +63,8 @@ class Tail:
         self.texts: dict[StreamKey, GrowingText] = {}
         self.progress: dict[str, tuple[int, ev.Event]] = {}
         self.ended = False
-        self._recent: deque[Logged] = deque()
+        self._recent: deque[ev.Event] = deque()
+        self._streamed: set[str] = set()
         self._recent_chars = 0
         self._versions = 0
         self._open_chars = 0
@@ -83,14 +75,15 @@ class Tail:
     def add(self, events: Iterable[ev.Event]) -> None:
         """Take durable events, after they have been stored."""
         for event in events:
-            self._recent.append(Logged(event, self._close(event.payload), _weight(event.payload)))
-            self._recent_chars += self._recent[-1].chars
+            self._recent.append(event)
+            self._recent_chars += _weight(event.payload)
+            self._close(event.payload)
             self.last_sequence = event.sequence
             self.ended = self.ended or event.is_last
         while len(self._recent) > RECENT_EVENTS_MAX or (
             self._recent_chars > RECENT_CHARS_MAX and len(self._recent) > 1
         ):
-            self._recent_chars -= self._recent.popleft().chars
+            self._recent_chars -= _weight(self._recent.popleft().payload)
         self.wake()
 
     def grow(self, payload: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta) -> None:
@@ -99,6 +92,7 @@ class Tail:
         text = self.texts.get(key)
         if text is None:
             text = self.texts[key] = GrowingText(payload)
+            self._streamed.add(payload.message_id)
         piece = payload.arguments if isinstance(payload, ev.ToolCallDelta) else payload.text
         if self._open_chars + len(piece) > OPEN_CHARS_MAX:
             return
@@ -113,40 +107,48 @@ class Tail:
         self.progress[tool_call_id] = (self._versions, event)
         self.wake()
 
-    def _close(self, payload: ev.Payload) -> bool:
-        """Forget what a whole event supersedes. Return whether there was any text."""
+    def _close(self, payload: ev.Payload) -> None:
+        """Forget what a whole event supersedes."""
         match payload:
             case ev.MessagePayload(message_id=message_id):
                 keys = [key for key in self.texts if key[1] == message_id]
                 for key in keys:
                     self._open_chars -= self.texts.pop(key).length
-                return bool(keys)
             case ev.ToolFinished(result=result):
                 self.progress.pop(result.tool_call_id, None)
             case ev.Completion():
                 self.texts.clear()
                 self.progress.clear()
                 self._open_chars = 0
-        return False
 
     # Read by followers
 
-    def after(self, sequence: int) -> list[Logged] | None:
+    def was_streamed(self, message_id: str) -> bool:
+        """Whether deltas of the message were shown."""
+        return message_id in self._streamed
+
+    def after(self, sequence: int) -> list[ev.Event] | None:
         """Return the durable events after that one, or None when some are only in the store."""
         if sequence >= self.last_sequence:
             return []
-        if not self._recent or self._recent[0].event.sequence > sequence + 1:
+        if not self._recent or self._recent[0].sequence > sequence + 1:
             return None
-        return [item for item in self._recent if item.event.sequence > sequence]
+        return [event for event in self._recent if event.sequence > sequence]
 
-    def delta(self, key: StreamKey, text: GrowingText, offset: int, *, sequence: int, now: datetime) -> ev.Event:
+    def delta(
+        self, key: StreamKey, text: GrowingText, offset: int, *, sequence: int, now: datetime
+    ) -> ev.Event:
         """Return the delta from that offset to the end. Followers at the same place get the same object."""
         last = text.last
         if last is not None and last[:3] == (offset, text.length, sequence):
             return last[3]
         payload = shaped(text.shape, text.since(offset), offset)
         event = ev.Event(
-            request_id=self.request_id, sequence=sequence, create_time=now, author=self.author, payload=payload
+            request_id=self.request_id,
+            sequence=sequence,
+            create_time=now,
+            author=self.author,
+            payload=payload,
         )
         text.last = (offset, text.length, sequence, event)
         return event

@@ -7,7 +7,6 @@ what a newer one wrote, and the other way round.
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
@@ -62,7 +61,7 @@ def decode_event(kind: str, payload: str, envelope: str) -> ev.Event:
     known.setdefault("request_id", "")
     known.setdefault("sequence", 0)
     known.setdefault("author", "")
-    return ev.Event(payload=_adapter(payload_type).validate_json(payload), **known)
+    return ev.Event(payload=_adapters[payload_type].validate_json(payload), **known)
 
 
 def encode_run(run: Run) -> str:
@@ -72,7 +71,7 @@ def encode_run(run: Run) -> str:
 
 def decode_run(text: str) -> Run:
     """Return the run's record."""
-    run: Run = _adapter(Run).validate_json(text)
+    run: Run = _adapters[Run].validate_json(text)
     return run
 
 
@@ -83,7 +82,7 @@ def encode_input(asked: RunInput) -> str:
 
 def decode_input(text: str) -> RunInput:
     """Return what a run was asked."""
-    asked: RunInput = _adapter(RunInput).validate_json(text)
+    asked: RunInput = _adapters[RunInput].validate_json(text)
     return asked
 
 
@@ -101,8 +100,14 @@ def _json(value: Any) -> str:
     return to_json(value, bytes_mode="base64").decode()
 
 
-@cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    # How Part's bytes look in JSON, which is no business of the domain's.
-    Part.__pydantic_config__ = ConfigDict(val_json_bytes="base64")  # type: ignore[attr-defined]
-    return TypeAdapter(kind)
+class _Adapters(dict[type[Any], TypeAdapter[Any]]):
+    """A TypeAdapter a type, built when it is first needed: that takes a while."""
+
+    def __missing__(self, kind: type[Any]) -> TypeAdapter[Any]:
+        # How Part's bytes look in JSON, which is no business of the domain's.
+        Part.__pydantic_config__ = ConfigDict(val_json_bytes="base64")  # type: ignore[attr-defined]
+        made = self[kind] = TypeAdapter(kind)
+        return made
+
+
+_adapters = _Adapters()

@@ -228,9 +228,7 @@ class MemoryStore:
         log.run = replace(log.run, cancel=request)
         return log.run, True
 
-    async def claim_run(
-        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime
-    ) -> Run | None:
+    async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
         """See storage.port.RunStore."""
         log = self._log(key)
         run = log.run

@@ -43,7 +43,9 @@ async def _open(url: str, *, migrate: bool, clock: Callable[[], float]) -> Store
         case "redis" | "rediss" | "postgresql" | "postgres" | "mysql" | "mariadb":
             raise InvalidRequestError.of("store", f"{scheme} comes with a later version")
         case _:
-            raise InvalidRequestError.of("store", f"there is no store for {scheme!r}: use sqlite:PATH or memory:")
+            raise InvalidRequestError.of(
+                "store", f"there is no store for {scheme!r}: use sqlite:PATH or memory:"
+            )
 
 
 async def migrate_store(url: str) -> str:

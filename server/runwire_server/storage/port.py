@@ -16,7 +16,6 @@ from runwire_server.domain.runs import CancelRequest, Run, RunState
 from runwire_server.domain.sessions import EventQuery, Session, SessionEvent
 from runwire_server.domain.state import Tier
 
-
 T = TypeVar("T")
 
 
@@ -99,9 +98,7 @@ class SessionStore(Protocol):
 class SessionEventStore(Protocol):
     """The conversation of a session."""
 
-    async def append_session_event(
-        self, key: SessionKey, event: Event, now: datetime
-    ) -> SessionEvent:
+    async def append_session_event(self, key: SessionKey, event: Event, now: datetime) -> SessionEvent:
         """Append an event outside a run, and merge its state_delta. Moves the session's update time.
 
         An event id that the session has already: return that event, write nothing. Raises: NotFoundError.
@@ -166,9 +163,7 @@ class RunStore(Protocol):
         """
         ...
 
-    async def claim_run(
-        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime
-    ) -> Run | None:
+    async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
         """Take the run to work on it: raise its attempt from `attempt` by one, and make `owner` its owner.
 
         Return the run, or None when its attempt is not `attempt` any more, it has ended, or an earlier run of its

@@ -68,7 +68,8 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         schema = model.model_json_schema(schema_generator=_Schema)
     except (PydanticUserError, PydanticInvalidForJsonSchema) as error:
         raise _unusable(name, types, error) from error
-    shown = {key: _untitled(value) for key, value in schema.items() if key not in {"title", "description"}}
+    shown = _untitled(schema)
+    shown.pop("description", None)
     return Signature(tuple(contexts), fields, model, {"properties": {}, **shown})
 
 

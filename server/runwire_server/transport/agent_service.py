@@ -46,9 +46,7 @@ class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
         app = self._catalog.app(app_name)
         return pb.GetAgentResponse(agent=_agent(app, app.agent(name).name))
 
-    async def GetServerInfo(
-        self, request: pb.GetServerInfoRequest, context: Any
-    ) -> pb.GetServerInfoResponse:
+    async def GetServerInfo(self, request: pb.GetServerInfoRequest, context: Any) -> pb.GetServerInfoResponse:
         """Describe the server."""
         return pb.GetServerInfoResponse(
             version=self._facts.version,
@@ -60,6 +58,4 @@ class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
 
 
 def _agent(app: ServedApp, name: str) -> pb.Agent:
-    return agent_to_proto(
-        app.name, name, app.agents[name].describe(), is_default=name == app.default_agent
-    )
+    return agent_to_proto(app.name, name, app.agents[name].describe(), is_default=name == app.default_agent)

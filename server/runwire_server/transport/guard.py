@@ -1,7 +1,6 @@
 """The interceptor that every call goes through: nothing hangs, nothing leaks (notes/grpc.md §2.1).
 
 - A request that cannot be parsed is INVALID_ARGUMENT, not INTERNAL.
-- A method of a later version is UNIMPLEMENTED, with the reason.
 - A domain error is its status; any other exception is INTERNAL with an error id, its text only in the log.
 - A CancelledError that did not come from the peer is ABORTED: without that the client would hang for ever.
 - A response stream is driven here, so that its clean-up runs in the call's own task; a write that the peer does not
@@ -22,7 +21,6 @@ from google.rpc import code_pb2
 
 from runwire_server.domain.errors import RunwireError
 from runwire_server.transport.errors import error_to_status, internal_status, simple_status
-from runwire_server.transport.planned import PLANNED
 
 _logger = logging.getLogger(__name__)
 _ABORT_SECONDS = 1.0
@@ -59,7 +57,7 @@ class _WriteWatch:
         self._timer.cancel()
 
 
-class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class Guard(grpc.aio.ServerInterceptor):
     """Wraps every handler but those with request streams (reflection's)."""
 
     def __init__(self, *, write_timeout_seconds: float = 30.0) -> None:
@@ -88,15 +86,11 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         )
 
     def _guarded(self, method: str, inner: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        reason = PLANNED.get(method)
         is_stream = inspect.isasyncgenfunction(inner)
 
         # It must be `async def`: gRPC runs anything else in a thread.
         async def call(request: Any, context: Any) -> Any:
             try:
-                if reason is not None:
-                    status = simple_status(code_pb2.UNIMPLEMENTED, "NOT_IMPLEMENTED", reason)
-                    await context.abort_with_status(status)
                 if isinstance(request, _Malformed):
                     text = "the request is not a valid message: is all its text UTF-8?"
                     status = simple_status(code_pb2.INVALID_ARGUMENT, "MALFORMED_REQUEST", text)
@@ -134,9 +128,7 @@ class Guard(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             task.uncancel()
             text = f"the reader took no message for {self._write_timeout:g} seconds"
             async with asyncio.timeout(_ABORT_SECONDS):
-                await context.abort_with_status(
-                    simple_status(code_pb2.UNAVAILABLE, "SLOW_CONSUMER", text)
-                )
+                await context.abort_with_status(simple_status(code_pb2.UNAVAILABLE, "SLOW_CONSUMER", text))
         finally:
             watch.close()
             await messages.aclose()

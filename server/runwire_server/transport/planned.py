@@ -1,20 +1,84 @@
-"""Methods of later versions. The guard answers them with UNIMPLEMENTED and the reason."""
+"""Methods of later versions: UNIMPLEMENTED, with the reason. A method moves to its servicer when it is made."""
 
-from collections.abc import Mapping
+from typing import Any
 
-_RUNNER = "/runwire.v1.RunnerService/"
-_SESSION = "/runwire.v1.SessionService/"
+from runwire.v1 import runner_service_pb2 as runner_pb
+from runwire.v1 import runner_service_pb2_grpc, session_service_pb2_grpc
+from runwire.v1 import session_service_pb2 as session_pb
+from runwire_server.domain.errors import NotImplementedYetError
 
-PLANNED: Mapping[str, str] = {
-    _RUNNER + "EnqueueMessage": "steering a live run comes with a later version",
-    _RUNNER + "CancelQueuedMessages": "steering a live run comes with a later version",
-    _RUNNER + "ResolveApproval": "approvals come with a later version",
-    _RUNNER + "SubmitToolOutputs": "tools that the caller executes come with a later version",
-    _SESSION + "UpdateSession": "session names and expiry come with a later version",
-    _SESSION + "GetEventWindow": "event windows come with a later version; use ListEvents",
-    _SESSION + "TruncateSession": "edit and regenerate comes with a later version",
-    _SESSION + "CreateSummary": "summaries come with a later version",
-    _SESSION + "GetSummary": "summaries come with a later version",
-    _SESSION + "AppendTrackEvents": "track events come with a later version",
-    _SESSION + "ListTrackEvents": "track events come with a later version",
-}
+_LATER = "it comes with a later version"
+
+
+class PlannedRunnerMethods(runner_service_pb2_grpc.RunnerServiceServicer):
+    """What RunnerService cannot do yet."""
+
+    async def EnqueueMessage(
+        self, request: runner_pb.EnqueueMessageRequest, context: Any
+    ) -> runner_pb.EnqueueMessageResponse:
+        """Not yet."""
+        raise NotImplementedYetError("steering a live run", _LATER)
+
+    async def CancelQueuedMessages(
+        self, request: runner_pb.CancelQueuedMessagesRequest, context: Any
+    ) -> runner_pb.CancelQueuedMessagesResponse:
+        """Not yet."""
+        raise NotImplementedYetError("steering a live run", _LATER)
+
+    async def ResolveApproval(
+        self, request: runner_pb.ResolveApprovalRequest, context: Any
+    ) -> runner_pb.ResolveApprovalResponse:
+        """Not yet."""
+        raise NotImplementedYetError("approving tool calls", _LATER)
+
+    async def SubmitToolOutputs(
+        self, request: runner_pb.SubmitToolOutputsRequest, context: Any
+    ) -> runner_pb.SubmitToolOutputsResponse:
+        """Not yet."""
+        raise NotImplementedYetError("tools that the caller executes", _LATER)
+
+
+class PlannedSessionMethods(session_service_pb2_grpc.SessionServiceServicer):
+    """What SessionService cannot do yet."""
+
+    async def UpdateSession(
+        self, request: session_pb.UpdateSessionRequest, context: Any
+    ) -> session_pb.UpdateSessionResponse:
+        """Not yet."""
+        raise NotImplementedYetError("changing a session's name or expiry", _LATER)
+
+    async def GetEventWindow(
+        self, request: session_pb.GetEventWindowRequest, context: Any
+    ) -> session_pb.GetEventWindowResponse:
+        """Not yet."""
+        raise NotImplementedYetError("reading around an event", f"{_LATER}; ListEvents reads them all")
+
+    async def TruncateSession(
+        self, request: session_pb.TruncateSessionRequest, context: Any
+    ) -> session_pb.TruncateSessionResponse:
+        """Not yet."""
+        raise NotImplementedYetError("truncating a session", _LATER)
+
+    async def CreateSummary(
+        self, request: session_pb.CreateSummaryRequest, context: Any
+    ) -> session_pb.CreateSummaryResponse:
+        """Not yet."""
+        raise NotImplementedYetError("summarising a session", _LATER)
+
+    async def GetSummary(
+        self, request: session_pb.GetSummaryRequest, context: Any
+    ) -> session_pb.GetSummaryResponse:
+        """Not yet."""
+        raise NotImplementedYetError("summarising a session", _LATER)
+
+    async def AppendTrackEvents(
+        self, request: session_pb.AppendTrackEventsRequest, context: Any
+    ) -> session_pb.AppendTrackEventsResponse:
+        """Not yet."""
+        raise NotImplementedYetError("track events", _LATER)
+
+    async def ListTrackEvents(
+        self, request: session_pb.ListTrackEventsRequest, context: Any
+    ) -> session_pb.ListTrackEventsResponse:
+        """Not yet."""
+        raise NotImplementedYetError("track events", _LATER)

@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import Any, cast
 
 from runwire.v1 import runner_service_pb2 as pb
-from runwire.v1 import runner_service_pb2_grpc
 from runwire_server.domain.events import Event
 from runwire_server.runner.runner import Runner
 from runwire_server.storage.port import RunFilter
 from runwire_server.transport import validate
 from runwire_server.transport.convert.events import event_to_proto, event_to_wire
 from runwire_server.transport.convert.runs import run_to_proto
+from runwire_server.transport.planned import PlannedRunnerMethods
 
 REQUEST_ID_KEY = "x-request-id"
 
 
-class RunnerService(runner_service_pb2_grpc.RunnerServiceServicer):
-    """Runs. Methods of later issues are answered by the guard (transport.planned)."""
+class RunnerService(PlannedRunnerMethods):
+    """Runs."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -77,9 +77,7 @@ class RunnerService(runner_service_pb2_grpc.RunnerServiceServicer):
             next_page_token=page.next_cursor or "",
         )
 
-    async def ListRunEvents(
-        self, request: pb.ListRunEventsRequest, context: Any
-    ) -> pb.ListRunEventsResponse:
+    async def ListRunEvents(self, request: pb.ListRunEventsRequest, context: Any) -> pb.ListRunEventsResponse:
         """List the durable events of a run. A page's token is the sequence of its last event."""
         asked = validate.list_run_events_request(request)
         key = self._runner.run_key(asked.app_name, asked.request_id)

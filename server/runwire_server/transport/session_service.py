@@ -3,22 +3,20 @@
 from typing import Any
 
 from runwire.v1 import session_service_pb2 as pb
-from runwire.v1 import session_service_pb2_grpc
 from runwire_server.runner.conversations import Conversations
 from runwire_server.transport import validate
 from runwire_server.transport.convert.content import json_to_struct
 from runwire_server.transport.convert.sessions import session_event_to_proto, session_to_proto
+from runwire_server.transport.planned import PlannedSessionMethods
 
 
-class SessionService(session_service_pb2_grpc.SessionServiceServicer):
-    """Sessions and state. Methods of later issues are answered by the guard (transport.planned)."""
+class SessionService(PlannedSessionMethods):
+    """Sessions and state."""
 
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
 
-    async def CreateSession(
-        self, request: pb.CreateSessionRequest, context: Any
-    ) -> pb.CreateSessionResponse:
+    async def CreateSession(self, request: pb.CreateSessionRequest, context: Any) -> pb.CreateSessionResponse:
         """Make a session."""
         key, state = validate.create_session_request(request)
         session = await self._conversations.create(key, state)
@@ -40,22 +38,16 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
             session=session_to_proto(session), events=[session_event_to_proto(event) for event in events]
         )
 
-    async def ListSessions(
-        self, request: pb.ListSessionsRequest, context: Any
-    ) -> pb.ListSessionsResponse:
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
         """List a user's sessions."""
         asked = validate.list_sessions_request(request)
-        page = await self._conversations.list(
+        page = await self._conversations.list_of_user(
             asked.app_name, asked.user_id, limit=asked.limit, cursor=asked.cursor
         )
-        sessions = [
-            session_to_proto(session, with_state=not asked.metadata_only) for session in page.items
-        ]
+        sessions = [session_to_proto(session, with_state=not asked.metadata_only) for session in page.items]
         return pb.ListSessionsResponse(sessions=sessions, next_page_token=page.next_cursor or "")
 
-    async def DeleteSession(
-        self, request: pb.DeleteSessionRequest, context: Any
-    ) -> pb.DeleteSessionResponse:
+    async def DeleteSession(self, request: pb.DeleteSessionRequest, context: Any) -> pb.DeleteSessionResponse:
         """Delete a session."""
         key = validate.delete_session_request(request)
         return pb.DeleteSessionResponse(deleted=await self._conversations.delete(key))

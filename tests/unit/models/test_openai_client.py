@@ -13,6 +13,7 @@ from fake_openai import (
     Fault,
     Pause,
     Reply,
+    call_delta,
     chunk,
     error,
     hang_up,
@@ -97,7 +98,7 @@ async def ask(model: OpenAIModel, request: ModelRequest = HI) -> list[Chunk]:
 async def failure(model: OpenAIModel, request: ModelRequest = HI) -> tuple[list[Chunk], ModelError]:
     """What came before the error, and the error."""
     found: list[Chunk] = []
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(ModelError) as caught:  # noqa: PT012 -- what came before it counts, too
         async with aclosing(model.stream(request)) as reads:
             async for chunks in reads:
                 assert chunks
@@ -141,8 +142,13 @@ async def test_the_request_is_authorised_and_whole(fake: FakeOpenAI, connect: Co
         "messages": [{"role": "user", "content": "grüß"}],
         "stream": True,
         "stream_options": {"include_usage": True},
-        "tools": [{"type": "function", "function": {"name": "f", "description": "does f", "parameters": tool.parameters}}],
-    }  # fmt: skip
+        "tools": [
+            {
+                "type": "function",
+                "function": {"name": "f", "description": "does f", "parameters": tool.parameters},
+            }
+        ],
+    }
 
 
 async def test_connections_are_used_again(fake: FakeOpenAI, connect: Connect) -> None:
@@ -252,7 +258,7 @@ REFUSED: dict[str, tuple[Reply, str, str]] = {
         json_reply({"error": {"message": "no such model", "code": 404}}), "MODEL_REJECTED", "no such model",
     ),
     "a call without a name": (
-        stream(chunk({"tool_calls": [{"index": 0, "id": "a", "function": {"arguments": "{}"}}]}, "tool_calls")),
+        stream(chunk(call_delta("{}", call_id="a"), "tool_calls")),
         "MODEL_BAD_RESPONSE", "without a name",
     ),
     "too much": (text("x" * 2_200_000), "MODEL_OUTPUT_TOO_LARGE", "2097152"),
@@ -281,7 +287,8 @@ BROKEN: dict[str, tuple[Reply, str]] = {
     "cut": (text("x", finish=None, done=False, with_usage=False, then=Fault.CUT), "MODEL_DISCONNECTED"),
     "ended early": (text("x", finish=None, done=False, with_usage=False), "MODEL_DISCONNECTED"),
     "half an event": (
-        raw(f'data: {json.dumps(chunk({"content": "x"}))}\n\ndata: {{"choi'.encode(), Fault.CUT), "MODEL_DISCONNECTED",
+        raw(f'data: {json.dumps(chunk({"content": "x"}))}\n\ndata: {{"choi'.encode(), Fault.CUT),
+        "MODEL_DISCONNECTED",
     ),
     "an error in the stream": (
         stream(chunk({"content": "x"}), {"error": {"message": "boom", "code": 500}}), "MODEL_UNAVAILABLE",

@@ -134,9 +134,7 @@ async def test_a_cancel_stops_the_run_with_its_reason(bench: Bench, mode: Cancel
     async with asyncio.timeout(5):
         await entered.wait()
 
-    run, changed = await bench.runner.cancel(
-        started.run.key, CancelRequest(mode, "because"), wait_seconds=5
-    )
+    run, changed = await bench.runner.cancel(started.run.key, CancelRequest(mode, "because"), wait_seconds=5)
 
     assert changed
     assert run is not None
@@ -259,9 +257,7 @@ async def test_a_queued_run_can_be_cancelled(bench: Bench) -> None:
     first = await bench.start("1")
     second = await bench.start("2")
 
-    run, _ = await bench.runner.cancel(
-        second.run.key, CancelRequest(CancelMode.IMMEDIATE), wait_seconds=5
-    )
+    run, _ = await bench.runner.cancel(second.run.key, CancelRequest(CancelMode.IMMEDIATE), wait_seconds=5)
 
     assert run is not None
     assert run.state is RunState.CANCELLED
@@ -301,9 +297,7 @@ async def test_five_equal_requests_at_once_make_one_run_and_one_session(bench: B
 
 
 async def test_a_follower_from_any_position_gets_the_rest(bench: Bench) -> None:
-    bench.serve(
-        LlmAgent("agent", model=ScriptedModel([call_turn("nothing"), text_turn("x")]), tools=[])
-    )
+    bench.serve(LlmAgent("agent", model=ScriptedModel([call_turn("nothing"), text_turn("x")]), tools=[]))
     started = await bench.start()
     whole = numbers(await bench.events(started))
 
@@ -369,9 +363,7 @@ async def test_an_idle_stream_has_heartbeats(bench: Bench) -> None:
     bench.serve(FunctionAgent(forever))
     started = await bench.start()
     beats = 0
-    async for event in bench.runner.follow(
-        started.run.key, options=StreamOptions(heartbeat_seconds=0.02)
-    ):
+    async for event in bench.runner.follow(started.run.key, options=StreamOptions(heartbeat_seconds=0.02)):
         beats += isinstance(event.payload, ev.Heartbeat)
         assert event.sequence <= 1
         if beats == 3:
@@ -440,4 +432,3 @@ async def test_length_is_a_stop_reason_of_a_completed_run(bench: Bench) -> None:
     end = completion(await bench.run())
 
     assert (end.outcome, end.stop_reason) == (Outcome.COMPLETED, "length")
-

@@ -22,7 +22,7 @@ def migrate(connection: Connection) -> str:
     from alembic.script import ScriptDirectory
 
     script = ScriptDirectory(str(_SCRIPTS))
-    head = script.get_current_head()
+    head = str(script.get_current_head())
     with EnvironmentContext(Config(), script, destination_rev=head) as environment:
         environment.configure(
             connection=connection,
@@ -32,7 +32,7 @@ def migrate(connection: Connection) -> str:
         _refuse_newer(environment.get_context().get_current_revision(), script)
         # Not begin_transaction(): the transaction is the caller's.
         environment.run_migrations()
-    return str(head)
+    return head
 
 
 def require_current(connection: Connection) -> None:

@@ -85,9 +85,7 @@ def request_cancel(
     if run.state.is_terminal or not request.overrides(run.cancel):
         return run, False
     connection.execute(
-        update(runs)
-        .where(_is_run(key))
-        .values(cancel_mode=request.mode.value, cancel_reason=request.reason)
+        update(runs).where(_is_run(key)).values(cancel_mode=request.mode.value, cancel_reason=request.reason)
     )
     return replace(run, cancel=request), True
 
@@ -113,9 +111,7 @@ def _remember(
     return True
 
 
-def claim(
-    connection: Connection, key: RunKey, owner: ReplicaId, attempt: int, now: datetime
-) -> Run | None:
+def claim(connection: Connection, key: RunKey, owner: ReplicaId, attempt: int, now: datetime) -> Run | None:
     """Take the run, when it is first in its session's queue."""
     row = _require(connection, key)
     run = _run(row)

@@ -100,9 +100,7 @@ def append_one(connection: Connection, key: SessionKey, event: Event, now: datet
     return SessionEvent(positions[0], event)
 
 
-def append(
-    connection: Connection, key: SessionKey, events: Sequence[Event], now: datetime
-) -> list[int]:
+def append(connection: Connection, key: SessionKey, events: Sequence[Event], now: datetime) -> list[int]:
     """Append events in order and return their positions. Empty when there is no such session."""
     count = len(events)
     changed = connection.execute(

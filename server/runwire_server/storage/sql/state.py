@@ -26,9 +26,7 @@ def merge(connection: Connection, key: SessionKey, tier: Tier, delta: JsonObject
     if gone:
         connection.execute(delete(state).where(_owned(key, tier), state.c.name.in_(gone)))
     owner = _owner(key, tier)
-    rows = [
-        {**owner, "name": name, "value": encode_value(merged[name])} for name in delta if name in merged
-    ]
+    rows = [{**owner, "name": name, "value": encode_value(merged[name])} for name in delta if name in merged]
     if rows:
         connection.execute(insert(state), rows)
     return merged

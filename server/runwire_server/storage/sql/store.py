@@ -46,9 +46,7 @@ class SqlStore:
         self, app_name: str, user_id: str, *, limit: int, cursor: str | None = None
     ) -> Page[Session]:
         """See storage.port.SessionStore."""
-        return await self._database.read(
-            lambda c: sessions.list_of_user(c, app_name, user_id, limit, cursor)
-        )
+        return await self._database.read(lambda c: sessions.list_of_user(c, app_name, user_id, limit, cursor))
 
     async def delete_session(self, key: SessionKey) -> bool:
         """See storage.port.SessionStore."""
@@ -100,13 +98,9 @@ class SqlStore:
         self, key: RunKey, request: CancelRequest, *, now: datetime, remember_until: datetime
     ) -> tuple[Run | None, bool]:
         """See storage.port.RunStore."""
-        return await self._database.write(
-            lambda c: runs.request_cancel(c, key, request, now, remember_until)
-        )
+        return await self._database.write(lambda c: runs.request_cancel(c, key, request, now, remember_until))
 
-    async def claim_run(
-        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime
-    ) -> Run | None:
+    async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
         """See storage.port.RunStore."""
         return await self._database.write(lambda c: runs.claim(c, key, owner, attempt, now))
 

@@ -8,9 +8,7 @@ from runwire_server.agents.agent import AgentDescription
 from runwire_server.domain.content import ToolSpec
 
 
-def agent_to_proto(
-    app_name: str, name: str, description: AgentDescription, *, is_default: bool
-) -> pb.Agent:
+def agent_to_proto(app_name: str, name: str, description: AgentDescription, *, is_default: bool) -> pb.Agent:
     """Return an agent. One that is served has been started."""
     return pb.Agent(
         name=name,

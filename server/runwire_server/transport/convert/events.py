@@ -77,9 +77,7 @@ def event_to_proto(event: ev.Event) -> pb.Event:
 def _set_partial(made: pb.Event, payload: ev.ReasoningDelta | ev.ToolCallDelta | ev.ToolProgress) -> None:
     match payload:
         case ev.ReasoningDelta(message_id=message_id, text=text, offset=offset):
-            made.reasoning_delta.CopyFrom(
-                pb.ReasoningDelta(message_id=message_id, text=text, offset=offset)
-            )
+            made.reasoning_delta.CopyFrom(pb.ReasoningDelta(message_id=message_id, text=text, offset=offset))
         case ev.ToolCallDelta():
             made.tool_call_delta.CopyFrom(
                 pb.ToolCallDelta(
@@ -109,12 +107,10 @@ def _set_stream_only(made: pb.Event, payload: ev.StreamPayload, sequence: int) -
         case ev.Heartbeat(state=state):
             made.heartbeat.CopyFrom(pb.Heartbeat(state=state_to_proto(state)))
         case ev.Reconnect(reason=reason, delay_seconds=delay):
-            made.reconnect.CopyFrom(
-                pb.Reconnect(reason=_RECONNECT_REASONS[reason], delay=duration(delay))
-            )
+            made.reconnect.CopyFrom(pb.Reconnect(reason=_RECONNECT_REASONS[reason], delay=duration(delay)))
 
 
-def _set_durable(made: pb.Event, payload: ev.Payload, sequence: int) -> None:
+def _set_durable(made: pb.Event, payload: ev.Payload, sequence: int) -> None:  # noqa: C901 -- a table
     match payload:
         case ev.MessagePayload():
             made.message.CopyFrom(_message(payload))
@@ -126,9 +122,7 @@ def _set_durable(made: pb.Event, payload: ev.Payload, sequence: int) -> None:
             made.tool_started.CopyFrom(pb.ToolStarted(tool_call=tool_call_to_proto(call), index=index))
         case ev.ToolFinished(result=result, index=index, duration_seconds=seconds):
             made.tool_finished.CopyFrom(
-                pb.ToolFinished(
-                    result=tool_result_to_proto(result), index=index, duration=duration(seconds)
-                )
+                pb.ToolFinished(result=tool_result_to_proto(result), index=index, duration=duration(seconds))
             )
         case ev.RunStarted():
             made.run_started.CopyFrom(
@@ -152,9 +146,7 @@ def _set_durable(made: pb.Event, payload: ev.Payload, sequence: int) -> None:
             )
         case ev.ModelRetry(failed_attempt=attempt, error=error, delay_seconds=delay):
             made.model_retry.CopyFrom(
-                pb.ModelRetry(
-                    failed_attempt=attempt, error=run_error_to_proto(error), delay=duration(delay)
-                )
+                pb.ModelRetry(failed_attempt=attempt, error=run_error_to_proto(error), delay=duration(delay))
             )
         case ev.Custom(name=name, data=data):
             made.custom.CopyFrom(pb.CustomEvent(name=name, data=json_to_struct(data)))

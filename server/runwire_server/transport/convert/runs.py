@@ -1,5 +1,7 @@
 """Runs, their options and their errors."""
 
+from typing import Any
+
 from runwire.v1 import run_pb2 as pb
 from runwire.v1 import runner_service_pb2 as service_pb
 from runwire.v1 import session_pb2
@@ -108,8 +110,10 @@ OPTIONAL_FIELDS = (
 
 def options_from_proto(options: pb.RunOptions) -> RunOptions:
     """Return options that transport.validate has checked. Unset stays unset."""
-    optional = {
-        name: getattr(options, name) if options.HasField(name) else None for name in OPTIONAL_FIELDS
+    optional: dict[str, Any] = {
+        name: getattr(options, name)
+        for name in OPTIONAL_FIELDS
+        if options.HasField(name)  # type: ignore[arg-type]
     }
     seconds = None
     if options.HasField("max_run_duration"):

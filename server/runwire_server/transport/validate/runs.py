@@ -153,9 +153,7 @@ def _check_options(checks: Checks, options: run_pb2.RunOptions) -> None:
             checks.wrong(f"{prefix}stop[{index}]", "is empty")
     if options.HasField("max_run_duration"):
         checks.seconds(f"{prefix}max_run_duration", options.max_run_duration, 0.001, _DAY_SECONDS)
-    checks.enum(
-        f"{prefix}session_policy", options.session_policy, run_pb2.SessionPolicy.values()
-    )
+    checks.enum(f"{prefix}session_policy", options.session_policy, run_pb2.SessionPolicy.values())
     if len(options.labels) > 64:
         checks.wrong(f"{prefix}labels", "has more than 64 labels")
     for key, value in options.labels.items():
