@@ -2,29 +2,23 @@
 
 import ast
 import asyncio
-import operator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from runwire_server.app import App, LlmAgent, ToolContext
 
-OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
-
-
-def calculator(expression: str) -> str:
-    """Compute an arithmetic expression of numbers, + - * / and parentheses, for example 25*4."""
-    return f"{value(ast.parse(expression.strip(), mode='eval').body):.12g}"
+OPERATORS = {"Add": float.__add__, "Sub": float.__sub__, "Mult": float.__mul__, "Div": float.__truediv__}
 
 
 def value(node: ast.AST) -> float:
-    match node:
-        case ast.Constant(value=int() | float() as number):
-            return number
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -value(operand)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-            return OPERATORS[type(op)](value(left), value(right))
-    raise ValueError("only numbers, + - * / and parentheses can be computed")
+    if isinstance(node, ast.BinOp) and (name := type(node.op).__name__) in OPERATORS:
+        return OPERATORS[name](value(node.left), value(node.right))
+    return float(ast.literal_eval(node))
+
+
+def calculator(expression: str) -> str:
+    """Compute an expression of numbers, + - * / and parentheses, for example 25*4."""
+    return f"{value(ast.parse(expression.strip(), mode='eval').body):.12g}"
 
 
 def clock(timezone: str = "UTC") -> str:
@@ -41,4 +35,4 @@ async def slow_report(topic: str, context: ToolContext, steps: int = 5) -> str:
 
 
 tools = [calculator, clock, slow_report]
-app = App("assistant", [LlmAgent("assistant", instructions="Be brief. Use tools.", tools=tools)])
+app = App("assistant", [LlmAgent("assistant", instructions="Be brief. Use your tools.", tools=tools)])

@@ -1,0 +1,71 @@
+"""House rules that no linter checks."""
+
+import ast
+import inspect
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runwire_server.domain import errors
+from runwire_server.transport.errors import CODES
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(
+    path
+    for folder in ("server/runwire_server", "clients/python/runwire", "tests", "examples", "tools")
+    for path in (ROOT / folder).rglob("*.py")
+    if "runwire/v1" not in path.as_posix()
+)
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 60
+BANNED = re.compile(r"Manager|Handler|Helper|Utils|Common|^Base|Base$|Impl|Data$|Info$")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_and_functions_are_small_and_well_named(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    is_test = path.name.startswith("test_")
+    assert is_test or text.count("\n") <= FILE_LINES_MAX
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= FUNCTION_LINES_MAX, f"{node.name} has {length} lines"
+        if isinstance(node, ast.ClassDef):
+            assert not BANNED.search(node.name), f"{node.name} has a banned word"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nobody_swallows_a_cancellation(path: Path) -> None:
+    if "tests" in path.parts:
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ExceptHandler) and node.type is not None:
+            caught = ast.unparse(node.type)
+            if "BaseException" in caught or "CancelledError" in caught:
+                raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
+                is_of_a_future = "run_coroutine_threadsafe" in path.read_text(encoding="utf-8")
+                assert raises or is_of_a_future, f"line {node.lineno}"
+
+
+def test_every_domain_error_has_a_status() -> None:
+    for kind in vars(errors).values():
+        if inspect.isclass(kind) and issubclass(kind, errors.RunwireError):
+            is_mapped = any(base in CODES for base in kind.__mro__)
+            assert is_mapped or kind is errors.RunwireError, kind
+
+
+def test_pinned_lists_name_no_registry_and_have_hashes() -> None:
+    for path in (ROOT / "requirements").glob("*.txt"):
+        text = path.read_text(encoding="utf-8")
+        assert "://" not in text, path
+        for entry in re.split(r"\n(?=\S)", text.strip()):
+            assert "--hash=sha256:" in entry, f"{path.name}: {entry[:60]}"
+
+
+def test_no_lock_with_hosts_is_committed() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"uv.lock", "pylock.toml"} & {Path(name).name for name in tracked}
