@@ -135,6 +135,7 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
         transport = Transport(backend, with_reflection=config.reflection)
         port = await transport.start(config.listen)
         stack.push_async_callback(transport.stop, _STOP_GRACE_SECONDS)
+        supervisor.spawn("warm-up", models.warm_up())
         await keeper.start()
         stack.push_async_callback(keeper.stop)
         await transport.serving()

@@ -69,7 +69,8 @@ def test_every_method_is_answered(module: object, servicer: type) -> None:
 def test_the_oldest_promised_runtime_imports_the_generated_code() -> None:
     needs(TOOLS / "lowest" / ".done")
     imports = "; ".join(
-        f"import runwire.v1.{name}_pb2_grpc" for name in ("runner_service", "session_service", "agent_service")
+        f"import runwire.v1.{name}_pb2_grpc"
+        for name in ("runner_service", "session_service", "agent_service")
     )
 
     done = run(

@@ -267,7 +267,9 @@ async def test_an_append_writes_session_and_state_with_the_log(store: Store) -> 
     said = [make_event(0, ev.MessagePayload("m", Message(Role.USER, "hi"))), make_event(1)]
 
     await store.append(
-        write(run, None, session_events=tuple(said), state_delta={"s": 1, "user:u": 2, "app:a": 3, "temp:t": 4})
+        write(
+            run, None, session_events=tuple(said), state_delta={"s": 1, "user:u": 2, "app:a": 3, "temp:t": 4}
+        )
     )
 
     session = await store.get_session(SESSION)

@@ -64,9 +64,7 @@ async def test_an_unknown_session_is_not_found(store: Store) -> None:
 
 
 async def test_of_many_at_once_exactly_one_makes_the_session(store: Store) -> None:
-    results = await asyncio.gather(
-        *(store.get_or_create_session(KEY, {"n": n}, NOW) for n in range(20))
-    )
+    results = await asyncio.gather(*(store.get_or_create_session(KEY, {"n": n}, NOW) for n in range(20)))
 
     makers = [session for session, is_made in results if is_made]
     assert len(makers) == 1
@@ -186,7 +184,9 @@ async def test_events_come_back_as_they_were(store: Store) -> None:
         ToolResults((ToolResult("c", "t", "x", ToolStatus.ERROR, "TIMEOUT"),), "m"),
         Custom("name", {"deep": {"list": [1, 2.5, "x", None, True]}}),
     ]
-    events = [event(n, payload, branch="a/b", tag="t", state_delta={"k": n}) for n, payload in enumerate(payloads)]
+    events = [
+        event(n, payload, branch="a/b", tag="t", state_delta={"k": n}) for n, payload in enumerate(payloads)
+    ]
     for given in events:
         await store.append_session_event(KEY, given, NOW)
 
@@ -210,7 +210,9 @@ async def test_state_of_the_tiers_is_merged_on_read(store: Store) -> None:
 async def test_updates_of_state_merge_deeply_and_null_deletes(store: Store) -> None:
     await store.create_session(KEY, {"a": {"x": 1, "y": 2}, "b": 1, "c": 1}, NOW)
 
-    state = await store.update_state(KEY, Tier.SESSION, {"a": {"x": None, "z": 3}, "b": None, "d": [1]}, later(9))
+    state = await store.update_state(
+        KEY, Tier.SESSION, {"a": {"x": None, "z": 3}, "b": None, "d": [1]}, later(9)
+    )
 
     assert state == {"a": {"y": 2, "z": 3}, "c": 1, "d": [1]}
     assert await store.get_state(KEY, Tier.SESSION) == state
@@ -221,7 +223,11 @@ async def test_concurrent_updates_of_state_lose_nothing(store: Store) -> None:
     await store.create_session(KEY, {}, NOW)
 
     await asyncio.gather(
-        *(store.update_state(KEY, tier, {f"k{n}": n, "deep": {f"k{n}": n}}, NOW) for n in range(20) for tier in Tier)
+        *(
+            store.update_state(KEY, tier, {f"k{n}": n, "deep": {f"k{n}": n}}, NOW)
+            for n in range(20)
+            for tier in Tier
+        )
     )
 
     for tier in Tier:

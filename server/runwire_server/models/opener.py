@@ -28,6 +28,9 @@ class OfflineModels:
             )
         return self._model
 
+    async def warm_up(self) -> None:
+        """Nothing to prepare."""
+
     async def close(self) -> None:
         """Nothing to release."""
 
@@ -60,6 +63,11 @@ class OpenAIModels:
                 idle_timeout_seconds=self._idle_timeout_seconds,
             )
         return found
+
+    async def warm_up(self) -> None:
+        """Import the provider's library now, so that the first run does not wait for it."""
+        self.model("")
+        await self._models[self._default].warm_up()
 
     async def close(self) -> None:
         """Close the connections to the provider."""

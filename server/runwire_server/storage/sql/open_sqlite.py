@@ -14,14 +14,14 @@ from runwire_server.storage.sql.store import SqlStore
 
 async def open_sqlite(path: Path, *, may_migrate: bool, clock: Callable[[], float]) -> SqlStore:
     """Open the file, made when it is not there. Raises: UnavailableError."""
-    if not path.parent.is_dir():
-        raise UnavailableError(f"there is no folder {path.parent} for the store")
     await asyncio.to_thread(prepare_sqlite, path, may_migrate=may_migrate)
-    return SqlStore("sqlite", SqliteDatabase(path), clock)
+    return SqlStore("sqlite", await SqliteDatabase.open(path), clock)
 
 
 def prepare_sqlite(path: Path, *, may_migrate: bool) -> str:
     """Bring the schema up to date, or only check it. Return its version. Blocks."""
+    if not path.parent.is_dir():
+        raise UnavailableError(f"there is no folder {path.parent} for the store")
     engine = make_engine(path, begin="BEGIN IMMEDIATE", connections=1)
     try:
         # One process migrates at a time: the transaction takes SQLite's write lock before it looks.

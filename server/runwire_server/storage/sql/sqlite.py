@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,17 +40,26 @@ class _Job:
 class SqliteDatabase:
     """One SQLite file. `commit_count` counts the transactions of the writer."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, writer_engine: Engine, reader_engine: Engine) -> None:
+        """Use `open` instead."""
         self.commit_count = 0
         self._loop = asyncio.get_running_loop()
-        self._writer_engine = make_engine(path, begin="BEGIN IMMEDIATE", connections=1)
-        self._reader_engine = make_engine(path, begin="BEGIN", connections=_READERS)
+        self._writer_engine = writer_engine
+        self._reader_engine = reader_engine
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
         self._jobs: queue.Queue[_Job | None] = queue.Queue(_WAITING_MAX)
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._is_closing = False
         self._thread = threading.Thread(target=self._write_jobs, name="sqlite-write", daemon=True)
         self._thread.start()
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open the file, whose tables are there."""
+        return cls(
+            await asyncio.to_thread(make_engine, path, begin="BEGIN IMMEDIATE", connections=1),
+            await asyncio.to_thread(make_engine, path, begin="BEGIN", connections=_READERS),
+        )
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
