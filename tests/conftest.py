@@ -1,6 +1,6 @@
 """Fixtures that every suite shares. pytest-grpc's fixture names, over a real grpc.aio server (notes/grpc.md §5)."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +33,19 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def grpc_servicer() -> Callable[..., Any]:
-    """What the server is made of: overridden by tests that need their own app. Called with nothing."""
+def grpc_servicer() -> Any:
+    """The app that is served: overridden by tests that need their own."""
     from support import example_app
 
-    return example_app
+    return example_app()
 
 
 @pytest.fixture
-async def grpc_server(grpc_servicer: Callable[..., Any], store_url: str) -> AsyncIterator[Any]:
+async def grpc_server(grpc_servicer: Any, store_url: str) -> AsyncIterator[Any]:
     """A real server on a port of its own, and all that belongs to it."""
     from support import started_server
 
-    async with started_server(grpc_servicer(), store_url) as service:
+    async with started_server(grpc_servicer, store_url) as service:
         yield service
 
 

@@ -28,7 +28,7 @@ class Follower:
         self, key: RunKey, *, after: int, options: StreamOptions, from_the_start: bool = False
     ) -> None:
         """`from_the_start`: the reader was there before the first event, so it gets the deltas of all messages."""
-        self._key = key
+        self.key = key
         self._position = after
         self._options = options
         self._sent: dict[StreamKey, int] = {}
@@ -66,7 +66,7 @@ class Follower:
         """Return the next durable events: from memory when they are recent, else from the store."""
         logged = tail.after(self._position) if tail is not None else None
         if logged is None:
-            return await store.list_run_events(self._key, after=self._position, limit=_PAGE_EVENTS)
+            return await store.list_run_events(self.key, after=self._position, limit=_PAGE_EVENTS)
         return logged
 
     def _unroll(self, event: ev.Event, tail: Tail | None) -> Iterator[ev.Event]:
@@ -125,7 +125,7 @@ class Follower:
         if tail is not None:
             self._state = RunState.RUNNING if tail.last_sequence else RunState.QUEUED
             return tail.ended and self._position >= tail.last_sequence
-        run = await store.get_run(self._key)
+        run = await store.get_run(self.key)
         self._state = run.state
         return run.state.is_terminal and self._position >= run.last_sequence
 
@@ -137,17 +137,17 @@ class Follower:
             return await tail.wait(self._options.heartbeat_seconds)
         waited = 0.0
         while waited < self._options.heartbeat_seconds:
-            await store.wait(self._key, after=self._position, timeout_seconds=_REMOTE_WAIT_SECONDS)
+            await store.wait(self.key, after=self._position, timeout_seconds=_REMOTE_WAIT_SECONDS)
             waited += _REMOTE_WAIT_SECONDS
             if reconnect() is not None:
                 return True
-            if await store.list_run_events(self._key, after=self._position, limit=1):
+            if await store.list_run_events(self.key, after=self._position, limit=1):
                 return True
         return False
 
     def _stream_only(self, payload: ev.StreamPayload) -> ev.Event:
         return ev.Event(
-            request_id=self._key.request_id,
+            request_id=self.key.request_id,
             sequence=self._position,
             create_time=datetime.now(UTC),
             author="",

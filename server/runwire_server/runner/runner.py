@@ -26,6 +26,7 @@ from runwire_server.runner.follow import Follower, as_joined
 from runwire_server.runner.live import LiveRun, Stop
 from runwire_server.runner.requests import StartRequest
 from runwire_server.runner.supervisor import Supervisor
+from runwire_server.runner.tail import Tail
 from runwire_server.storage.port import Page, RunFilter, Store
 
 _logger = logging.getLogger(__name__)
@@ -49,10 +50,15 @@ class RunnerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A run that was started, or, when `joined`, was known already."""
+    """A run that was started; `live` is its handle. One that was known already has none: it was joined."""
 
     run: Run
-    joined: bool
+    live: LiveRun | None
+
+    @property
+    def joined(self) -> bool:
+        """Whether the run was known already."""
+        return self.live is None
 
 
 class Runner:
@@ -107,8 +113,7 @@ class Runner:
             if is_created and run.session != session.key:
                 await self._store.delete_session(session.key)
             return self._join(run, request)
-        self._execute(run, agent, session_created=is_created)
-        return Started(run, joined=False)
+        return Started(run, self._execute(run, agent, session_created=is_created))
 
     async def _known(self, key: RunKey) -> Run | None:
         try:
@@ -120,7 +125,7 @@ class Runner:
     def _join(run: Run, request: StartRequest) -> Started:
         if run.fingerprint != request.fingerprint:
             raise AlreadyExistsError("run", run.key.request_id, "is a different request")
-        return Started(run, joined=True)
+        return Started(run, None)
 
     def _new_run(
         self, key: RunKey, session: SessionKey, agent: Agent, request: StartRequest, now: datetime
@@ -143,7 +148,7 @@ class Runner:
             input=replace(request.input, options=options),
         )
 
-    def _execute(self, run: Run, agent: Agent, *, session_created: bool) -> None:
+    def _execute(self, run: Run, agent: Agent, *, session_created: bool) -> LiveRun:
         settings = self._settings
         live = LiveRun(
             run, reattach_grace_seconds=settings.reattach_grace_seconds, session_created=session_created
@@ -164,6 +169,7 @@ class Runner:
         )
         task = self._supervisor.spawn(f"run-{run.key.request_id}", execution.run())
         task.add_done_callback(lambda done: self._ended(live, done))
+        return live
 
     def _ended(self, live: LiveRun, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -174,32 +180,42 @@ class Runner:
             if other.run.session == live.run.session:
                 other.nudge()
 
+    def follow_started(self, started: Started, options: StreamOptions) -> AsyncGenerator[ev.Event, None]:
+        """Yield the run's events to whoever called start: all of them, with the deltas of every message."""
+        follower = Follower(
+            started.run.key, after=0, options=options, from_the_start=started.live is not None
+        )
+        live = started.live or self._live.get(started.run.key)
+        return self._follow(follower, live, joined=started.joined)
+
     async def follow(
-        self,
-        key: RunKey,
-        *,
-        after: int = 0,
-        options: StreamOptions,
-        joined: bool = False,
-        from_the_start: bool = False,
+        self, key: RunKey, *, after: int = 0, options: StreamOptions
     ) -> AsyncGenerator[ev.Event, None]:
         """Yield the run's events after that sequence until its completion, or until the server asks to reconnect.
 
-        `joined` marks the first event; `from_the_start` is for whoever started the run.
         Raises: NotFoundError, OutOfRangeError (field after_sequence).
         """
         live = self._live.get(key)
+        run = await self._store.get_run(key)
+        if after > run.last_sequence:
+            raise OutOfRangeError("after_sequence", after, run.last_sequence)
+        follower = Follower(key, after=after, options=options)
+        async with aclosing(self._follow(follower, live, joined=False)) as events:
+            async for event in events:
+                yield event
+
+    async def _follow(
+        self, follower: Follower, live: LiveRun | None, *, joined: bool
+    ) -> AsyncGenerator[ev.Event, None]:
+        came_while_draining = self._reconnecting
+
+        def find_tail() -> Tail | None:
+            found = self._live.get(follower.key) or live
+            return found.tail if found is not None else None
+
         with live.followed() if live is not None else nullcontext():
-            if after:
-                run = await self._store.get_run(key)
-                if after > run.last_sequence:
-                    raise OutOfRangeError("after_sequence", after, run.last_sequence)
-            asked_while_draining = self._reconnecting
-            follower = Follower(key, after=after, options=options, from_the_start=from_the_start)
             events = follower.events(
-                self._store,
-                lambda: found.tail if (found := self._live.get(key) or live) is not None else None,
-                lambda: self._reconnect() if not asked_while_draining else None,
+                self._store, find_tail, lambda: None if came_while_draining else self._reconnect()
             )
             async with aclosing(events):
                 async for event in events:

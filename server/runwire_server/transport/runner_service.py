@@ -29,10 +29,7 @@ class RunnerService(PlannedRunnerMethods):
         started = await self._runner.start(replace(start, deadline_seconds=context.time_remaining()))
         # Headers commit the call: from here on nobody in between retries it, and the caller knows the run's name.
         await context.send_initial_metadata(((REQUEST_ID_KEY, _ascii(started.run.key.request_id)),))
-        events = self._runner.follow(
-            started.run.key, options=options, joined=started.joined, from_the_start=not started.joined
-        )
-        async for response in _responses(events):
+        async for response in _responses(self._runner.follow_started(started, options)):
             yield cast(pb.RunResponse, response)
 
     async def Attach(self, request: pb.AttachRequest, context: Any) -> AsyncIterator[pb.AttachResponse]:

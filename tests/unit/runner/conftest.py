@@ -53,6 +53,8 @@ class Bench:
         """Follow the run to its end."""
         async with asyncio.timeout(10):
             follow = self.runner.follow(started.run.key, after=after, options=StreamOptions(**options))
+            if not after:
+                follow = self.runner.follow_started(started, StreamOptions(**options))
             return [event async for event in follow]
 
     async def run(self, text: str = "hi", **fields: Any) -> list[Event]:
