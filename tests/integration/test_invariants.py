@@ -40,9 +40,7 @@ async def history(channel: Any, session_id: str = "s") -> list[Any]:
 async def test_1_durable_events_are_numbered_without_gaps_in_the_order_of_a_calculation(
     grpc_stub: Any, grpc_channel: Any
 ) -> None:
-    events = await collect(
-        grpc_stub.Run(run_request("What is 25*4?", session_id="s"), timeout=CALL_SECONDS)
-    )
+    events = await collect(grpc_stub.Run(run_request("What is 25*4?", session_id="s"), timeout=CALL_SECONDS))
 
     assert [event.sequence for event in durable(events)] == list(range(1, 8))
     assert kinds(events) == [
@@ -68,9 +66,7 @@ async def test_1_durable_events_are_numbered_without_gaps_in_the_order_of_a_calc
 
 
 async def test_1_every_position_is_a_place_to_resume(grpc_stub: Any) -> None:
-    events = await collect(
-        grpc_stub.Run(run_request("What is 25*4?", request_id="r"), timeout=CALL_SECONDS)
-    )
+    events = await collect(grpc_stub.Run(run_request("What is 25*4?", request_id="r"), timeout=CALL_SECONDS))
     whole = durable(events)
 
     for after in range(len(whole) + 1):
@@ -111,13 +107,11 @@ async def test_2_there_is_one_completion_and_it_is_last(store_url: str, ending: 
         status = await stub.RunStatus(pb.RunStatusRequest(request_id="r"), timeout=CALL_SECONDS)
         assert run_pb2.RunState.Name(status.run.state) == f"RUN_STATE_{wanted[ending]}"
         again = run_request("again", session_id=status.run.session.session_id, user_id="u")
-        assert (await collect(stub.Run(again, timeout=2)) if ending == "success" else True)
+        assert await collect(stub.Run(again, timeout=2)) if ending == "success" else True
 
 
 async def test_3_partials_are_not_stored_and_carry_the_sequence_before_them(grpc_stub: Any) -> None:
-    events = await collect(
-        grpc_stub.Run(run_request("hello there", request_id="r"), timeout=CALL_SECONDS)
-    )
+    events = await collect(grpc_stub.Run(run_request("hello there", request_id="r"), timeout=CALL_SECONDS))
 
     last = 0
     text: dict[str, str] = {}
@@ -203,9 +197,7 @@ async def test_7_a_lost_wake_up_loses_no_event(store_url: str) -> None:
         assert [event.sequence for event in durable(await watcher)] == list(range(1, mine[-1].sequence + 1))
 
 
-async def test_two_first_runs_on_a_new_session_are_both_recorded(
-    grpc_stub: Any, grpc_channel: Any
-) -> None:
+async def test_two_first_runs_on_a_new_session_are_both_recorded(grpc_stub: Any, grpc_channel: Any) -> None:
     await asyncio.gather(
         *(
             collect(grpc_stub.Run(run_request(f"hello {n}", session_id="new"), timeout=CALL_SECONDS))
@@ -254,9 +246,7 @@ async def test_a_stream_that_is_cancelled_does_not_cancel_its_run(grpc_stub: Any
 async def test_five_equal_requests_make_one_run(grpc_stub: Any) -> None:
     request = run_request("What is 1+1?", request_id="r")
 
-    streams = await asyncio.gather(
-        *(collect(grpc_stub.Run(request, timeout=CALL_SECONDS)) for _ in range(5))
-    )
+    streams = await asyncio.gather(*(collect(grpc_stub.Run(request, timeout=CALL_SECONDS)) for _ in range(5)))
 
     assert len({tuple(event.id for event in durable(events)) for events in streams}) == 1
     assert sum(not events[0].run_started.joined for events in streams) == 1
