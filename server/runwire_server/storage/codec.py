@@ -39,13 +39,17 @@ class StoredEvent:
     payload: str
     envelope: str
 
+    def columns(self) -> dict[str, str]:
+        """Return it by name."""
+        return {"kind": self.kind, "payload": self.payload, "envelope": self.envelope}
+
 
 def encode_event(event: ev.Event) -> StoredEvent:
-    """Return a durable event as text."""
+    """Return a durable event as text. Raises: ValueError for what JSON cannot hold."""
     envelope = {
         name: value
         for name in ev.Event.__dataclass_fields__
-        if name not in {"payload", "wire"} and (value := getattr(event, name))
+        if name not in {"payload", "wire"} and (value := getattr(event, name)) not in (None, "", 0)
     }
     return StoredEvent(_NAMES[type(event.payload)], _json(event.payload), _json(envelope))
 
@@ -65,7 +69,7 @@ def decode_event(kind: str, payload: str, envelope: str) -> ev.Event:
 
 
 def encode_run(run: Run) -> str:
-    """Return a run's record as text."""
+    """Return a run's record as text. Raises: as encode_event."""
     return _json(run)
 
 
@@ -87,8 +91,8 @@ def decode_input(text: str) -> RunInput:
 
 
 def encode_value(value: Any) -> str:
-    """Return a JSON value as text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Return a JSON value as text. Raises: as encode_event."""
+    return _json(value)
 
 
 def decode_value(text: str) -> Any:

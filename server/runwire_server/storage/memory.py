@@ -8,16 +8,17 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from runwire_server.domain.content import JsonObject
-from runwire_server.domain.errors import AlreadyExistsError, FencedError, InvalidRequestError, NotFoundError
+from runwire_server.domain.errors import AlreadyExistsError, FencedError, NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.runs import CancelRequest, Run, RunState
 from runwire_server.domain.sessions import EventQuery, Session, SessionEvent, is_user_event
 from runwire_server.domain.state import Tier, merge_state, merged_view, split_delta
+from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Append, Page, RunFilter
 
 
@@ -86,11 +87,11 @@ class MemoryStore:
         found = [s for s in self._sessions.values() if (s.key.app_name, s.key.user_id) == (app_name, user_id)]
         found.sort(key=lambda s: (s.update_time, s.key.session_id), reverse=True)
         if cursor is not None:
-            place = _parse_cursor(cursor)
-            found = [s for s in found if (s.update_time.isoformat(), s.key.session_id) < place]
+            place = tuple(parse_cursor(cursor, str, str))
+            found = [s for s in found if _place(s) < place]
         shown = found[:limit]
         last = shown[-1] if len(found) > limit else None
-        following = f"{last.update_time.isoformat()}|{last.key.session_id}" if last else None
+        following = make_cursor(*_place(last)) if last else None
         return Page(tuple(self._shown(s) for s in shown), following)
 
     async def delete_session(self, key: SessionKey) -> bool:
@@ -201,13 +202,13 @@ class MemoryStore:
 
     async def list_runs(self, wanted: RunFilter, *, limit: int, cursor: str | None = None) -> Page[Run]:
         """See storage.port.RunStore."""
-        before = _parse_ordinal(cursor)
+        before = None if cursor is None else parse_cursor(cursor, int)[0]
         found = [
             log
             for log in sorted(self._logs.values(), key=lambda log: log.ordinal, reverse=True)
             if _is_wanted(log.run, wanted) and (before is None or log.ordinal < before)
         ]
-        following = str(found[limit - 1].ordinal) if len(found) > limit else None
+        following = make_cursor(found[limit - 1].ordinal) if len(found) > limit else None
         return Page(tuple(log.run for log in found[:limit]), following)
 
     async def request_cancel(
@@ -344,16 +345,6 @@ def _is_wanted(run: Run, wanted: RunFilter) -> bool:
     )
 
 
-def _parse_cursor(cursor: str) -> tuple[str, str]:
-    time_text, separator, session_id = cursor.partition("|")
-    if not separator:
-        raise InvalidRequestError.of("page_token", "is not a token of this list")
-    return time_text, session_id
-
-
-def _parse_ordinal(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not cursor.isdecimal():
-        raise InvalidRequestError.of("page_token", "is not a token of this list")
-    return int(cursor)
+def _place(found: _Conversation) -> tuple[str, str]:
+    """Where a session is in its user's list. The format of the time sorts as the time does."""
+    return found.update_time.astimezone(UTC).isoformat(timespec="microseconds"), found.key.session_id

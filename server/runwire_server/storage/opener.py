@@ -32,7 +32,7 @@ async def open_store(
 async def _open(url: str, *, migrate: bool, clock: Callable[[], float]) -> Store:
     scheme, _, rest = url.partition(":")
     match scheme:
-        case "memory":
+        case "memory" if rest in {"", "//"}:
             from runwire_server.storage.memory import MemoryStore
 
             return MemoryStore(clock)
@@ -67,4 +67,6 @@ def sqlite_path(rest: str) -> Path:
     path = rest[3:] if rest.startswith("///") else rest
     if not path or path.startswith("//"):
         raise InvalidRequestError.of("store", "sqlite needs a path: sqlite:runwire.db")
+    if path == ":memory:":
+        raise InvalidRequestError.of("store", "several connections cannot share :memory: - use memory:")
     return Path(path)

@@ -19,7 +19,7 @@ _VIOLATIONS_MAX = 20
 _TEXT_CHARS_MAX = 200
 _RETRY_SECONDS = 1
 
-CODES: Mapping[type[BaseException], tuple[int, str]] = {
+CODES: Mapping[type, tuple[int, str]] = {
     errors.InvalidRequestError: (code_pb2.INVALID_ARGUMENT, "FIELD_INVALID"),
     errors.NotFoundError: (code_pb2.NOT_FOUND, "NOT_FOUND"),
     errors.AlreadyExistsError: (code_pb2.ALREADY_EXISTS, "ALREADY_EXISTS"),
@@ -30,7 +30,8 @@ CODES: Mapping[type[BaseException], tuple[int, str]] = {
     errors.LimitExceededError: (code_pb2.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED"),
     errors.UnavailableError: (code_pb2.UNAVAILABLE, "UNAVAILABLE"),
     errors.FencedError: (code_pb2.ABORTED, "FENCED"),
-    # These end a run, not a call. One that comes out of a handler is a bug.
+    # What has no row of its own, or should have ended a run and not a call, is a bug.
+    errors.RunwireError: (code_pb2.INTERNAL, "INTERNAL"),
     errors.RunFailure: (code_pb2.INTERNAL, "INTERNAL"),
     errors.RunCancelled: (code_pb2.INTERNAL, "INTERNAL"),
 }
@@ -39,7 +40,7 @@ _RETRYABLE = (errors.BusyError, errors.LimitExceededError, errors.UnavailableErr
 
 def error_to_status(error: errors.RunwireError) -> grpc.Status:
     """Return the status of the error's nearest class in the table, with details of at most DETAILS_BYTES_MAX."""
-    code, reason = _code(error)
+    code, reason = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
     if code == code_pb2.INTERNAL:
         return internal_status("unknown")
     details: list[Message] = [_info(error, reason)]
@@ -81,13 +82,6 @@ def make_status(code: int, message: str, details: Iterable[Message]) -> grpc.Sta
             status.details.append(packed)
     made: grpc.Status = rpc_status.to_status(status)
     return made
-
-
-def _code(error: errors.RunwireError) -> tuple[int, str]:
-    for kind in type(error).__mro__:
-        if found := CODES.get(kind):
-            return found
-    raise AssertionError(f"{type(error).__name__} has no gRPC status")
 
 
 def _info(error: errors.RunwireError, reason: str) -> error_details_pb2.ErrorInfo:

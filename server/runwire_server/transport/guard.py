@@ -1,7 +1,8 @@
 """The interceptor that every call goes through: nothing hangs, nothing leaks (notes/grpc.md §2.1).
 
 - A request that cannot be parsed is INVALID_ARGUMENT, not INTERNAL.
-- A domain error is its status; any other exception is INTERNAL with an error id, its text only in the log.
+- A domain error is its status; any other exception, and one that should have ended a run, is INTERNAL with an error
+  id, its text only in the log.
 - A CancelledError that did not come from the peer is ABORTED: without that the client would hang for ever.
 - A response stream is driven here, so that its clean-up runs in the call's own task; a write that the peer does not
   take for too long ends the call.
@@ -11,6 +12,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +25,7 @@ from runwire_server.domain.errors import RunwireError
 from runwire_server.transport.errors import error_to_status, internal_status, simple_status
 
 _logger = logging.getLogger(__name__)
+# A peer that reads nothing does not take a status either; the call ends here all the same.
 _ABORT_SECONDS = 1.0
 
 
@@ -31,7 +34,10 @@ class _Malformed:
 
 
 class _WriteWatch:
-    """Cancels a call when one of its writes is not taken in time. One timer a stream, none a write."""
+    """Cancels a call when one of its writes is not taken in time. One timer a stream, none a write.
+
+    It looks twice in the timeout, so a write that hangs is found after one to one and a half timeouts.
+    """
 
     def __init__(self, task: asyncio.Task[Any], timeout_seconds: float) -> None:
         self.is_slow = False
@@ -93,8 +99,7 @@ class Guard(grpc.aio.ServerInterceptor):
             try:
                 if isinstance(request, _Malformed):
                     text = "the request is not a valid message: is all its text UTF-8?"
-                    status = simple_status(code_pb2.INVALID_ARGUMENT, "MALFORMED_REQUEST", text)
-                    await context.abort_with_status(status)
+                    await _abort(context, simple_status(code_pb2.INVALID_ARGUMENT, "MALFORMED_REQUEST", text))
                 if not is_stream:
                     return await inner(request, context)
                 await self._drive(inner, request, context)
@@ -102,15 +107,13 @@ class Guard(grpc.aio.ServerInterceptor):
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise  # the peer, its deadline, or our own stop
-                await context.abort(grpc.StatusCode.ABORTED, "the operation was aborted")
+                text = "the operation was aborted"
+                await _abort(context, simple_status(code_pb2.ABORTED, "OPERATION_ABORTED", text))
             except grpc.aio.BaseError:
                 raise  # an abort, or a peer that is gone
-            except RunwireError as error:
-                await context.abort_with_status(error_to_status(error))
-            except Exception:
-                error_id = uuid4().hex[:12]
-                _logger.exception("%s failed (error %s)", method, error_id)
-                await context.abort_with_status(internal_status(error_id))
+            except Exception as error:  # noqa: BLE001 -- nothing that a handler raises may reach the peer as it is
+                await _abort(context, _status_of(method, error))
+            return None
 
         return call
 
@@ -127,11 +130,31 @@ class Guard(grpc.aio.ServerInterceptor):
                 raise
             task.uncancel()
             text = f"the reader took no message for {self._write_timeout:g} seconds"
-            async with asyncio.timeout(_ABORT_SECONDS):
-                await context.abort_with_status(simple_status(code_pb2.UNAVAILABLE, "SLOW_CONSUMER", text))
+            await _abort(context, simple_status(code_pb2.UNAVAILABLE, "SLOW_CONSUMER", text))
         finally:
             watch.close()
             await messages.aclose()
+
+
+def _status_of(method: str, error: Exception) -> grpc.Status:
+    """Return a domain error's own status; anything else goes to the log, under an id that the peer is told."""
+    if isinstance(error, RunwireError):
+        status = error_to_status(error)
+        if status.code is not grpc.StatusCode.INTERNAL:
+            return status
+    error_id = uuid4().hex[:12]
+    _logger.error("%s failed (error %s)", method, error_id, exc_info=error)
+    return internal_status(error_id)
+
+
+async def _abort(context: Any, status: grpc.Status) -> None:
+    """End the call. The status waits for a peer that is slow to take it; the handler does not.
+
+    After the timeout the handler just returns: gRPC then raises the abort error itself, and accepts no other.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_ABORT_SECONDS):
+            await context.abort_with_status(status)
 
 
 def _tolerant(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from runwire_server.storage.port import Append
+from runwire_server.storage.sql.append import PreparedAppend
 
 T = TypeVar("T")
 
@@ -21,10 +21,10 @@ class Database(Protocol):
         """Run work in a transaction of its own. It goes on to its end when the caller is cancelled."""
         ...
 
-    async def append(self, write: Append) -> None:
+    async def append(self, write: PreparedAppend) -> None:
         """Append, together with whatever other appends wait (group commit). Returns once it is durable.
 
-        Raises: what runs.append_all says of this append.
+        Raises: what append.append_all says of this append.
         """
         ...
 

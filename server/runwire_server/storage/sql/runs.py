@@ -1,13 +1,12 @@
 """Runs and their logs. All functions run in the caller's transaction."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 
-from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError
+from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey
 from runwire_server.domain.runs import TERMINAL_STATES, CancelMode, CancelRequest, Run, RunInput, RunState
@@ -15,16 +14,16 @@ from runwire_server.storage.codec import (
     decode_event,
     decode_input,
     decode_run,
-    encode_event,
     encode_input,
     encode_run,
 )
-from runwire_server.storage.port import Append, Page, RunFilter
+from runwire_server.storage.cursor import make_cursor, parse_cursor
+from runwire_server.storage.port import Page, RunFilter
 from runwire_server.storage.sql import sessions
-from runwire_server.storage.sql.state import merge_delta
 from runwire_server.storage.sql.tables import cancel_marks, leases, run_events, runs, to_micros
 
-_ENDED = tuple(state.value for state in TERMINAL_STATES)
+ENDED = tuple(state.value for state in TERMINAL_STATES)
+_LEFT_MICROS = 86_400_000_000
 
 
 def create(connection: Connection, run: Run) -> tuple[Run, bool]:
@@ -48,7 +47,7 @@ def create(connection: Connection, run: Run) -> tuple[Run, bool]:
             cancel_mode=run.cancel.mode.value if run.cancel is not None else None,
             cancel_reason=run.cancel.reason if run.cancel is not None else None,
             input=encode_input(run.input),
-            **_changing(run),
+            **changing_columns(run),
         )
     )
     return run, True
@@ -68,9 +67,9 @@ def list_runs(connection: Connection, wanted: RunFilter, limit: int, cursor: str
     if wanted.states:
         query = query.where(runs.c.state.in_([state.value for state in wanted.states]))
     if cursor is not None:
-        query = query.where(runs.c.ordinal < sessions.parse_cursor(cursor, int)[0])
+        query = query.where(runs.c.ordinal < parse_cursor(cursor, int)[0])
     rows = connection.execute(query.order_by(runs.c.ordinal.desc()).limit(limit + 1)).all()
-    following = sessions.make_cursor(rows[limit - 1].ordinal) if len(rows) > limit else None
+    following = make_cursor(rows[limit - 1].ordinal) if len(rows) > limit else None
     return Page(tuple(_run(row) for row in rows[:limit]), following)
 
 
@@ -122,68 +121,15 @@ def claim(connection: Connection, key: RunKey, owner: ReplicaId, attempt: int, n
         runs.c.user_id == row.user_id,
         runs.c.session_id == row.session_id,
         runs.c.ordinal < row.ordinal,
-        runs.c.state.not_in(_ENDED),
+        runs.c.state.not_in(ENDED),
     )
     if connection.execute(earlier.limit(1)).first() is not None:
         return None
     if run.state is RunState.QUEUED:
         run = replace(run, state=RunState.RUNNING, start_time=now)
     run = replace(run, attempt=attempt + 1, owner=owner)
-    statement = update(runs).where(_is_run(key), runs.c.attempt == attempt).values(**_changing(run))
+    statement = update(runs).where(_is_run(key), runs.c.attempt == attempt).values(**changing_columns(run))
     return run if connection.execute(statement).rowcount else None
-
-
-def append_all(connection: Connection, writes: Sequence[Append]) -> list[RunwireError | None]:
-    """Do many appends in one transaction. Return for each what refused it; one that is refused writes nothing."""
-    refusals = [_advance(connection, write) for write in writes]
-    rows: list[dict[str, Any]] = []
-    for write, refusal in zip(writes, refusals, strict=True):
-        if refusal is None:
-            rows.extend(_event_row(write.run.key, event) for event in write.events)
-            _write_session(connection, write)
-    if rows:
-        connection.execute(insert(run_events), rows)
-    return refusals
-
-
-def _advance(connection: Connection, write: Append) -> RunwireError | None:
-    """Move the run's record, if the log is where the writer thinks."""
-    run = write.run
-    statement = (
-        update(runs)
-        .where(
-            _is_run(run.key),
-            runs.c.attempt == run.attempt,
-            runs.c.last_sequence == write.after,
-            runs.c.state.not_in(_ENDED),
-        )
-        .values(**_changing(run))
-    )
-    if connection.execute(statement).rowcount:
-        return None
-    if _find(connection, run.key) is None:
-        return NotFoundError("run", run.key.request_id)
-    return FencedError(f"run {run.key.request_id!r} is written by another attempt")
-
-
-def _write_session(connection: Connection, write: Append) -> None:
-    now = write.run.last_event_time or write.run.create_time
-    has_session = True
-    if write.session_events or write.state_delta:
-        positions = sessions.append(connection, write.run.session, write.session_events, now)
-        has_session = bool(positions) or not write.session_events
-    if write.state_delta:
-        if has_session and not write.session_events:
-            has_session = _has_session(connection, write)
-        merge_delta(connection, write.run.session, write.state_delta, has_session=has_session)
-
-
-def _has_session(connection: Connection, write: Append) -> bool:
-    try:
-        sessions.require(connection, write.run.session)
-    except NotFoundError:
-        return False
-    return True
 
 
 def list_events(connection: Connection, key: RunKey, after: int, limit: int) -> list[Event]:
@@ -218,25 +164,32 @@ def delete_ended_before(connection: Connection, end_time: datetime, limit: int) 
     return len(keys)
 
 
+def has_events(connection: Connection, key: RunKey, after: int) -> bool:
+    """Whether the log goes on after that sequence; also true when there is no such run (any more)."""
+    last = connection.execute(select(runs.c.last_sequence).where(_is_run(key))).scalar_one_or_none()
+    return last is None or last > after
+
+
 def list_orphans(connection: Connection, now_micros: int, limit: int) -> list[Run]:
     """Return runs that have not ended and whose owner has no lease, oldest first."""
     alive = select(leases.c.replica).where(leases.c.expire_time > now_micros)
-    query = select(runs).where(runs.c.state.not_in(_ENDED), runs.c.owner.not_in(alive))
+    query = select(runs).where(runs.c.state.not_in(ENDED), runs.c.owner.not_in(alive))
     return [_run(row) for row in connection.execute(query.order_by(runs.c.ordinal).limit(limit))]
 
 
 def list_cancel_requests(connection: Connection, owner: ReplicaId, limit: int) -> list[Run]:
     """Return the owner's runs that have not ended and are asked to."""
     query = select(runs).where(
-        runs.c.owner == owner, runs.c.state.not_in(_ENDED), runs.c.cancel_mode.is_not(None)
+        runs.c.owner == owner, runs.c.state.not_in(ENDED), runs.c.cancel_mode.is_not(None)
     )
     return [_run(row) for row in connection.execute(query.limit(limit))]
 
 
 def renew_lease(connection: Connection, replica: ReplicaId, expire_micros: int) -> None:
-    """Set the end of a replica's lease; drop those that ended long ago."""
+    """Set the end of a replica's lease. A new replica sweeps away what others left long ago."""
     statement = update(leases).where(leases.c.replica == replica).values(expire_time=expire_micros)
     if not connection.execute(statement).rowcount:
+        connection.execute(delete(leases).where(leases.c.expire_time < expire_micros - _LEFT_MICROS))
         connection.execute(insert(leases).values(replica=replica, expire_time=expire_micros))
 
 
@@ -245,8 +198,8 @@ def release_lease(connection: Connection, replica: ReplicaId) -> None:
     connection.execute(delete(leases).where(leases.c.replica == replica))
 
 
-def _changing(run: Run) -> dict[str, Any]:
-    """The columns that change in a run's life."""
+def changing_columns(run: Run) -> dict[str, Any]:
+    """Return the columns that change in a run's life."""
     return {
         "state": run.state.value,
         "owner": run.owner,
@@ -254,18 +207,6 @@ def _changing(run: Run) -> dict[str, Any]:
         "last_sequence": run.last_sequence,
         "end_time": to_micros(run.end_time) if run.end_time is not None else None,
         "record": encode_run(replace(run, cancel=None, input=RunInput())),
-    }
-
-
-def _event_row(key: RunKey, event: Event) -> dict[str, Any]:
-    stored = encode_event(event)
-    return {
-        "app_name": key.app_name,
-        "request_id": key.request_id,
-        "sequence": event.sequence,
-        "kind": stored.kind,
-        "payload": stored.payload,
-        "envelope": stored.envelope,
     }
 
 

@@ -1,20 +1,18 @@
 """Sessions and their events. All functions run in the caller's transaction."""
 
-import base64
-import json
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
 
 from runwire_server.domain.content import JsonObject
-from runwire_server.domain.errors import AlreadyExistsError, InvalidRequestError, NotFoundError
+from runwire_server.domain.errors import AlreadyExistsError, NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import EventQuery, Session, SessionEvent, is_user_event
 from runwire_server.domain.state import Tier, merged_view
-from runwire_server.storage.codec import decode_event, encode_event
+from runwire_server.storage.codec import StoredEvent, decode_event, encode_event
+from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page
 from runwire_server.storage.sql.state import delete_session_state, merge_delta, read_state
 from runwire_server.storage.sql.tables import from_micros, session_events, sessions, to_micros
@@ -94,35 +92,21 @@ def append_one(connection: Connection, key: SessionKey, event: Event, now: datet
     known = connection.execute(query).first()
     if known is not None:
         return _event(known)
-    positions = append(connection, key, [event], now)
-    if event.state_delta:
-        merge_delta(connection, key, event.state_delta)
-    return SessionEvent(positions[0], event)
-
-
-def append(connection: Connection, key: SessionKey, events: Sequence[Event], now: datetime) -> list[int]:
-    """Append events in order and return their positions. Empty when there is no such session."""
-    count = len(events)
-    changed = connection.execute(
+    connection.execute(
         update(sessions)
         .where(is_session(key))
         .values(
-            last_position=sessions.c.last_position + count,
-            event_count=sessions.c.event_count + count,
+            last_position=sessions.c.last_position + 1,
+            event_count=sessions.c.event_count + 1,
             update_time=to_micros(now),
         )
-    ).rowcount
-    if not changed:
-        return []
-    if not count:
-        return []
-    last = connection.execute(select(sessions.c.last_position).where(is_session(key))).scalar_one()
-    positions = list(range(last - count + 1, last + 1))
-    connection.execute(
-        insert(session_events),
-        [_row(key, position, event) for position, event in zip(positions, events, strict=True)],
     )
-    return positions
+    position = connection.execute(select(sessions.c.last_position).where(is_session(key))).scalar_one()
+    row = event_row(key, event, encode_event(event))
+    connection.execute(insert(session_events).values(position=position, **row))
+    if event.state_delta:
+        merge_delta(connection, key, event.state_delta)
+    return SessionEvent(position, event)
 
 
 def list_events(connection: Connection, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
@@ -138,6 +122,19 @@ def list_events(connection: Connection, key: SessionKey, query: EventQuery) -> l
     position = session_events.c.position
     wanted = wanted.order_by(position.desc() if query.newest_first else position).limit(query.limit)
     return [_event(row) for row in connection.execute(wanted)]
+
+
+def event_row(key: SessionKey, event: Event, stored: StoredEvent) -> dict[str, Any]:
+    """Return the row of a session's event, all but its position."""
+    return {
+        "app_name": key.app_name,
+        "user_id": key.user_id,
+        "session_id": key.session_id,
+        "event_id": event.id,
+        "create_time": to_micros(event.create_time),
+        "is_user": int(is_user_event(event)),
+        **stored.columns(),
+    }
 
 
 def is_session(key: SessionKey) -> ColumnElement[bool]:
@@ -156,26 +153,6 @@ def is_event_of(key: SessionKey) -> ColumnElement[bool]:
         session_events.c.user_id == key.user_id,
         session_events.c.session_id == key.session_id,
     )
-
-
-def make_cursor(*parts: int | str) -> str:
-    """Return a cursor that holds these."""
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
-
-
-def parse_cursor(cursor: str, *kinds: type[Any]) -> list[Any]:
-    """Return what a cursor holds. Raises: InvalidRequestError."""
-    try:
-        parts = json.loads(base64.b64decode(cursor.encode(), altchars=b"-_", validate=True))
-    except ValueError:
-        parts = None
-    if (
-        not isinstance(parts, list)
-        or len(parts) != len(kinds)
-        or not all(type(part) is kind for part, kind in zip(parts, kinds, strict=True))
-    ):
-        raise InvalidRequestError.of("page_token", "is not a token of this list")
-    return parts
 
 
 def _find(connection: Connection, key: SessionKey) -> Row[Any] | None:
@@ -209,22 +186,6 @@ def _session(connection: Connection, row: Row[Any]) -> Session:
         event_count=row.event_count,
         last_position=row.last_position,
     )
-
-
-def _row(key: SessionKey, position: int, event: Event) -> dict[str, Any]:
-    stored = encode_event(event)
-    return {
-        "app_name": key.app_name,
-        "user_id": key.user_id,
-        "session_id": key.session_id,
-        "position": position,
-        "event_id": event.id,
-        "create_time": to_micros(event.create_time),
-        "is_user": int(is_user_event(event)),
-        "kind": stored.kind,
-        "payload": stored.payload,
-        "envelope": stored.envelope,
-    }
 
 
 def _event(row: Row[Any]) -> SessionEvent:

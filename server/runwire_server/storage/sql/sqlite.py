@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from runwire_server.domain.errors import RunwireError, UnavailableError
-from runwire_server.storage.port import Append
-from runwire_server.storage.sql import runs
+from runwire_server.domain.errors import UnavailableError
+from runwire_server.storage.sql.append import PreparedAppend, append_all
 
 T = TypeVar("T")
 
@@ -33,7 +32,7 @@ _CLOSE_SECONDS = 10.0
 class _Job:
     """A write that waits: an append, or any other work."""
 
-    work: Callable[[Connection], Any] | Append
+    work: Callable[[Connection], Any] | PreparedAppend
     future: asyncio.Future[Any]
 
 
@@ -47,8 +46,10 @@ class SqliteDatabase:
         self._writer_engine = writer_engine
         self._reader_engine = reader_engine
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(_WAITING_MAX)
-        self._closed: asyncio.Future[None] = self._loop.create_future()
+        # Bounded by _waiting_count, so that there is always room for the None that ends the writer.
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting_count = 0
+        self._closed = asyncio.Event()
         self._is_closing = False
         self._thread = threading.Thread(target=self._write_jobs, name="sqlite-write", daemon=True)
         self._thread.start()
@@ -78,18 +79,18 @@ class SqliteDatabase:
         """See Database."""
         return cast(T, await self._submit(work))
 
-    async def append(self, write: Append) -> None:
+    async def append(self, write: PreparedAppend) -> None:
         """See Database."""
         await self._submit(write)
 
-    async def _submit(self, work: Callable[[Connection], Any] | Append) -> Any:
+    async def _submit(self, work: Callable[[Connection], Any] | PreparedAppend) -> Any:
         if self._is_closing:
             raise UnavailableError("the store is closed")
+        if self._waiting_count >= _WAITING_MAX:
+            raise UnavailableError(f"more than {_WAITING_MAX} writes are waiting")
         job = _Job(work, self._loop.create_future())
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            raise UnavailableError(f"more than {_WAITING_MAX} writes are waiting") from None
+        self._waiting_count += 1
+        self._jobs.put(job)
         return await job.future
 
     # In the writer's thread
@@ -99,7 +100,7 @@ class SqliteDatabase:
         while True:
             job = self._jobs.get()
             # Take what waits, but keep the order between appends and other work.
-            while job is not None and isinstance(job.work, Append):
+            while job is not None and isinstance(job.work, PreparedAppend):
                 batch.append(job)
                 if len(batch) >= _BATCH_MAX:
                     break
@@ -114,16 +115,18 @@ class SqliteDatabase:
             if job not in batch:
                 self._do(job)
             batch = []
-        self._loop.call_soon_threadsafe(self._closed.set_result, None)
+        self._loop.call_soon_threadsafe(self._closed.set)
 
     def _append_batch(self, batch: list[_Job]) -> None:
-        writes = [cast(Append, job.work) for job in batch]
+        writes = [cast(PreparedAppend, job.work) for job in batch]
+        refusals: list[Exception | None]
         try:
             with self._writer_engine.begin() as connection:
-                refusals = runs.append_all(connection, writes)
+                refusals = list(append_all(connection, writes))
             self.commit_count += 1
         except Exception as error:  # noqa: BLE001 -- boundary: the writer's thread must outlive any write
-            refusals = [cast(RunwireError, _unavailable(error))] * len(batch)
+            # One each: an error that several tasks raise would collect the tracebacks of all.
+            refusals = [_unavailable(error) for _ in batch]
         self._answer([(job, refusal, None) for job, refusal in zip(batch, refusals, strict=True)])
 
     def _do(self, job: _Job) -> None:
@@ -133,28 +136,38 @@ class SqliteDatabase:
                 result = work(connection)
             self.commit_count += 1
         except Exception as error:  # noqa: BLE001 -- boundary: see _append_batch
-            failure = error if isinstance(error, RunwireError) else _unavailable(error)
+            failure = _unavailable(error) if isinstance(error, SQLAlchemyError) else error
             self._answer([(job, failure, None)])
         else:
             self._answer([(job, None, result)])
 
-    def _answer(self, answers: list[tuple[_Job, BaseException | None, Any]]) -> None:
-        self._loop.call_soon_threadsafe(_deliver, answers)
+    def _answer(self, answers: list[tuple[_Job, Exception | None, Any]]) -> None:
+        self._loop.call_soon_threadsafe(self._deliver, answers)
+
+    # In the loop's thread again
+
+    def _deliver(self, answers: list[tuple[_Job, Exception | None, Any]]) -> None:
+        """Hand results to those who still wait for them."""
+        self._waiting_count -= len(answers)
+        for job, failure, result in answers:
+            if job.future.done():
+                continue
+            if failure is not None:
+                job.future.set_exception(failure)
+            else:
+                job.future.set_result(result)
 
     async def close(self) -> None:
         """See Database."""
         if self._is_closing:
             return
         self._is_closing = True
-        # The queue may be full; the writer empties it, so a place comes free.
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            while True:
-                try:
-                    self._jobs.put_nowait(None)
-                    break
-                except queue.Full:
-                    await asyncio.sleep(0.01)
-            await self._closed
+        self._jobs.put(None)
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._closed.wait()
+        except TimeoutError:
+            raise UnavailableError(f"the store did not close within {_CLOSE_SECONDS:.0f} seconds") from None
         self._readers.shutdown(wait=False)
         await self._loop.run_in_executor(None, self._dispose)
 
@@ -168,7 +181,7 @@ class SqliteDatabase:
 def make_engine(path: Path, *, begin: str, connections: int) -> Engine:
     """Return an engine whose transactions begin as said: SQLite's driver would begin them when it thinks best."""
     engine = create_engine(
-        f"sqlite:///{path}",
+        URL.create("sqlite", database=str(path)),
         pool_size=connections,
         max_overflow=0,
         connect_args={"check_same_thread": False, "timeout": _BUSY_MILLISECONDS / 1000},
@@ -190,18 +203,7 @@ def make_engine(path: Path, *, begin: str, connections: int) -> Engine:
     return engine
 
 
-def _deliver(answers: list[tuple[_Job, BaseException | None, Any]]) -> None:
-    """Hand results to those who still wait for them."""
-    for job, failure, result in answers:
-        if job.future.done():
-            continue
-        if failure is not None:
-            job.future.set_exception(failure)
-        else:
-            job.future.set_result(result)
-
-
-def _unavailable(error: BaseException) -> UnavailableError:
+def _unavailable(error: Exception) -> UnavailableError:
     made = UnavailableError("the store cannot be used at the moment")
     made.__cause__ = error
     return made

@@ -15,6 +15,7 @@ from runwire_server.domain.state import Tier
 from runwire_server.storage.port import Append, Page, RunFilter
 from runwire_server.storage.sql import runs, sessions
 from runwire_server.storage.sql import state as tiers
+from runwire_server.storage.sql.append import prepare
 from runwire_server.storage.sql.database import Database
 
 _POLL_SECONDS = 0.1
@@ -106,7 +107,7 @@ class SqlStore:
 
     async def append(self, write: Append) -> None:
         """See storage.port.RunStore."""
-        await self._database.append(write)
+        await self._database.append(prepare(write))
 
     async def list_run_events(self, key: RunKey, *, after: int, limit: int) -> list[Event]:
         """See storage.port.RunStore."""
@@ -137,7 +138,7 @@ class SqlStore:
     async def wait(self, key: RunKey, *, after: int, timeout_seconds: float) -> None:
         """See storage.port.LiveStore. The writer may be another process, so this looks again and again."""
         deadline = asyncio.get_running_loop().time() + timeout_seconds
-        while not await self._database.read(lambda c: runs.list_events(c, key, after, 1)):
+        while not await self._database.read(lambda c: runs.has_events(c, key, after)):
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 return

@@ -20,9 +20,12 @@ from runwire_server.domain.content import (
     Usage,
     clean_text,
 )
+from runwire_server.domain.state import DEPTH_MAX
 
 _SAFE_INTEGER = 2**53
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A reader cannot decode more than about 33 levels (notes/grpc.md §1.3), and would lose the whole event.
+_TOO_DEEP = "(nested too deeply to be sent)"
 
 ROLES = {
     pb.ROLE_USER: Role.USER,
@@ -35,43 +38,59 @@ _STATUS_TO_PROTO = {ToolStatus.OK: pb.TOOL_STATUS_OK, ToolStatus.ERROR: pb.TOOL_
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
-    """Return the time; None stays unset. From nanoseconds: a sixth of what FromDatetime costs."""
+    """Return the time; None stays unset."""
     if time is None:
         return None
+    made = Timestamp()
+    set_timestamp(made, time)
+    return made
+
+
+def set_timestamp(made: Timestamp, time: datetime) -> None:
+    """Set the time in place: a sixth of what FromDatetime costs, and every delta has one."""
     delta = time - _EPOCH
-    return Timestamp(seconds=delta.days * 86_400 + delta.seconds, nanos=delta.microseconds * 1000)
+    made.seconds = delta.days * 86_400 + delta.seconds
+    made.nanos = delta.microseconds * 1000
 
 
 def duration(seconds: float) -> Duration:
-    """Return a duration of that many seconds."""
-    whole = math.floor(seconds)
-    return Duration(seconds=whole, nanos=int((seconds - whole) * 1e9))
+    """Return a duration of that many seconds, not negative, to the nanosecond."""
+    whole, nanos = divmod(round(seconds * 1e9), 10**9)
+    return Duration(seconds=whole, nanos=nanos)
 
 
-def json_to_struct(value: Mapping[str, Any]) -> Struct:
-    """Return a JSON object as a Struct. Integers beyond 2^53 travel as strings."""
-    return Struct(fields={clean_text(str(key)): json_to_value(item) for key, item in value.items()})
+def json_to_struct(value: Mapping[str, Any], *, levels: int = DEPTH_MAX) -> Struct:
+    """Return a JSON object as a Struct. Integers beyond 2^53 travel as strings, so do NaN and infinity.
+
+    What is nested more than `levels` deep becomes a text that says so. Validation keeps callers from sending such
+    state, but agents and tools make data too.
+    """
+    return Struct(
+        fields={clean_text(str(key)): json_to_value(item, levels=levels - 1) for key, item in value.items()}
+    )
 
 
-def json_to_value(value: Any) -> Value:
-    """Return any JSON value as a Value."""
+def json_to_value(value: Any, *, levels: int = DEPTH_MAX) -> Value:
+    """Return any JSON value as a Value. See json_to_struct."""
     match value:
         case None:
             return Value(null_value=0)  # type: ignore[arg-type]
         case bool():
             return Value(bool_value=value)
-        case int():
-            is_safe = -_SAFE_INTEGER <= value <= _SAFE_INTEGER
-            return Value(number_value=value) if is_safe else Value(string_value=str(value))
-        case float():
-            return Value(number_value=value) if math.isfinite(value) else Value(string_value=str(value))
+        case int() | float():
+            is_number = abs(value) <= _SAFE_INTEGER if isinstance(value, int) else math.isfinite(value)
+            return Value(number_value=value) if is_number else Value(string_value=str(value))
         case str():
             return Value(string_value=clean_text(value))
+        case Mapping() | list() | tuple() if levels <= 0:
+            return Value(string_value=_TOO_DEEP)
         case Mapping():
-            return Value(struct_value=json_to_struct(value))
+            return Value(struct_value=json_to_struct(value, levels=levels))
         case list() | tuple():
             made = Value()
-            made.list_value.values.extend(json_to_value(item) for item in value)
+            # An empty list is a list too, which extend alone would not say.
+            made.list_value.SetInParent()
+            made.list_value.values.extend(json_to_value(item, levels=levels - 1) for item in value)
             return made
         case _:
             return Value(string_value=clean_text(str(value)))
@@ -101,15 +120,15 @@ def value_to_json(value: Value) -> Any:
 
 
 def message_to_proto(message: Message) -> pb.Message:
-    """Return a message."""
+    """Return a message, without the lone surrogates that an agent's or a tool's text may have."""
     return pb.Message(
         role=_ROLE_TO_PROTO[message.role],
-        content=message.content,
+        content=clean_text(message.content),
         parts=[part_to_proto(part) for part in message.parts],
         tool_calls=[tool_call_to_proto(call) for call in message.tool_calls],
-        tool_call_id=message.tool_call_id,
-        tool_name=message.tool_name,
-        reasoning_content=message.reasoning_content,
+        tool_call_id=clean_text(message.tool_call_id),
+        tool_name=clean_text(message.tool_name),
+        reasoning_content=clean_text(message.reasoning_content),
     )
 
 
@@ -128,13 +147,13 @@ def message_from_proto(message: pb.Message) -> Message:
 
 def part_to_proto(part: Part) -> pb.Part:
     """Return a part."""
-    made = pb.Part(media_type=part.media_type, filename=part.filename)
+    made = pb.Part(media_type=clean_text(part.media_type), filename=clean_text(part.filename))
     if part.text is not None:
-        made.text = part.text
+        made.text = clean_text(part.text)
     elif part.inline_data is not None:
         made.inline_data = part.inline_data
     elif part.uri is not None:
-        made.uri = part.uri
+        made.uri = clean_text(part.uri)
     elif part.data is not None:
         made.data.CopyFrom(json_to_value(part.data))
     return made
@@ -155,15 +174,17 @@ def part_from_proto(part: pb.Part) -> Part:
 
 def tool_call_to_proto(call: ToolCall) -> pb.ToolCall:
     """Return a tool call."""
-    return pb.ToolCall(id=call.id, name=call.name, arguments=call.arguments)
+    return pb.ToolCall(
+        id=clean_text(call.id), name=clean_text(call.name), arguments=clean_text(call.arguments)
+    )
 
 
 def tool_result_to_proto(result: ToolResult) -> pb.ToolResult:
     """Return a tool result."""
     return pb.ToolResult(
-        tool_call_id=result.tool_call_id,
-        tool_name=result.tool_name,
-        content=result.content,
+        tool_call_id=clean_text(result.tool_call_id),
+        tool_name=clean_text(result.tool_name),
+        content=clean_text(result.content),
         status=_STATUS_TO_PROTO[result.status],
         reason=result.reason,
     )
@@ -184,6 +205,18 @@ def tool_result_from_proto(result: pb.ToolResult) -> ToolResult:
 def usage_to_proto(usage: Usage) -> pb.Usage:
     """Return a usage."""
     return pb.Usage(
+        input_tokens=usage.input_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        total_tokens=usage.total_tokens,
+        model_calls=usage.model_calls,
+    )
+
+
+def usage_from_proto(usage: pb.Usage) -> Usage:
+    """Return a usage."""
+    return Usage(
         input_tokens=usage.input_tokens,
         cached_input_tokens=usage.cached_input_tokens,
         output_tokens=usage.output_tokens,

@@ -5,17 +5,18 @@ from datetime import UTC, datetime
 from runwire.v1 import event_pb2 as pb
 from runwire.v1 import runner_service_pb2 as service_pb
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import Role
+from runwire_server.domain.content import Role, clean_text
 from runwire_server.transport.convert.content import (
     duration,
     json_to_struct,
     message_from_proto,
     message_to_proto,
+    set_timestamp,
     struct_to_json,
-    timestamp,
     tool_call_to_proto,
     tool_result_from_proto,
     tool_result_to_proto,
+    usage_from_proto,
     usage_to_proto,
 )
 from runwire_server.transport.convert.runs import (
@@ -36,26 +37,35 @@ def event_to_wire(event: ev.Event) -> bytes:
     """Return the event as a serialised RunResponse, which AttachResponse equals on the wire. Made once an event."""
     wire = event.wire
     if wire is None:
-        wire = event.wire = service_pb.RunResponse(event=event_to_proto(event)).SerializeToString()
+        response = service_pb.RunResponse()
+        _fill(response.event, event)
+        wire = event.wire = response.SerializeToString()
     return wire
 
 
 def event_to_proto(event: ev.Event) -> pb.Event:
     """Return an event."""
-    made = pb.Event(
-        request_id=event.request_id,
-        sequence=event.sequence,
-        create_time=timestamp(event.create_time),
-        author=event.author,
-        object=event.object,
-        partial=event.is_partial,
-    )
+    made = pb.Event()
+    _fill(made, event)
+    return made
+
+
+def _fill(made: pb.Event, event: ev.Event) -> None:
+    """Set an empty event's fields in place, which costs half of making messages and copying them (measured)."""
+    made.request_id = event.request_id
+    made.sequence = event.sequence
+    set_timestamp(made.create_time, event.create_time)
+    made.author = event.author
+    made.object = event.object
     payload = event.payload
-    if isinstance(payload, ev.TextDelta):  # by far the most
-        made.text_delta.message_id = payload.message_id
-        made.text_delta.text = payload.text
-        made.text_delta.offset = payload.offset
-        return made
+    if isinstance(payload, ev.TextDelta):  # by far the most; a delta's envelope has nothing else
+        made.partial = True
+        delta = made.text_delta
+        delta.message_id = payload.message_id
+        delta.text = clean_text(payload.text)
+        delta.offset = payload.offset
+        return
+    made.partial = event.is_partial
     made.id = event.id
     made.branch = event.branch
     made.filter_key = event.filter_key
@@ -71,30 +81,31 @@ def event_to_proto(event: ev.Event) -> pb.Event:
         _set_stream_only(made, payload, event.sequence)
     else:
         _set_durable(made, payload, event.sequence)
-    return made
 
 
 def _set_partial(made: pb.Event, payload: ev.ReasoningDelta | ev.ToolCallDelta | ev.ToolProgress) -> None:
     match payload:
         case ev.ReasoningDelta(message_id=message_id, text=text, offset=offset):
-            made.reasoning_delta.CopyFrom(pb.ReasoningDelta(message_id=message_id, text=text, offset=offset))
+            made.reasoning_delta.CopyFrom(
+                pb.ReasoningDelta(message_id=message_id, text=clean_text(text), offset=offset)
+            )
         case ev.ToolCallDelta():
             made.tool_call_delta.CopyFrom(
                 pb.ToolCallDelta(
                     message_id=payload.message_id,
                     index=payload.index,
-                    tool_call_id=payload.tool_call_id,
-                    tool_name=payload.tool_name,
-                    arguments=payload.arguments,
+                    tool_call_id=clean_text(payload.tool_call_id),
+                    tool_name=clean_text(payload.tool_name),
+                    arguments=clean_text(payload.arguments),
                     offset=payload.offset,
                 )
             )
         case ev.ToolProgress():
             made.tool_progress.CopyFrom(
                 pb.ToolProgress(
-                    tool_call_id=payload.tool_call_id,
-                    tool_name=payload.tool_name,
-                    message=payload.message,
+                    tool_call_id=clean_text(payload.tool_call_id),
+                    tool_name=clean_text(payload.tool_name),
+                    message=clean_text(payload.message),
                     fraction=payload.fraction,
                 )
             )
@@ -149,7 +160,7 @@ def _set_durable(made: pb.Event, payload: ev.Payload, sequence: int) -> None:  #
                 pb.ModelRetry(failed_attempt=attempt, error=run_error_to_proto(error), delay=duration(delay))
             )
         case ev.Custom(name=name, data=data):
-            made.custom.CopyFrom(pb.CustomEvent(name=name, data=json_to_struct(data)))
+            made.custom.CopyFrom(pb.CustomEvent(name=clean_text(name), data=json_to_struct(data)))
 
 
 def _message(payload: ev.MessagePayload) -> pb.MessageEvent:
@@ -181,7 +192,7 @@ def event_from_proto(event: pb.Event) -> ev.Event:
     return ev.Event(
         request_id=event.request_id,
         sequence=0,
-        create_time=datetime.now(UTC),
+        create_time=event.create_time.ToDatetime(UTC) if event.HasField("create_time") else datetime.now(UTC),
         author=event.author or _author(event),
         payload=_payload_from_proto(event),
         id=event.id,
@@ -199,7 +210,12 @@ def _payload_from_proto(event: pb.Event) -> ev.Payload:
         case "message":
             said = event.message
             return ev.MessagePayload(
-                said.message_id, message_from_proto(said.message), finish_reason=said.finish_reason
+                said.message_id,
+                message_from_proto(said.message),
+                finish_reason=said.finish_reason,
+                usage=usage_from_proto(said.usage) if said.HasField("usage") else None,
+                model=said.model,
+                response_id=said.response_id,
             )
         case "tool_results":
             results = tuple(tool_result_from_proto(result) for result in event.tool_results.results)

@@ -5,6 +5,7 @@ from typing import Any
 from runwire.v1 import run_pb2 as pb
 from runwire.v1 import runner_service_pb2 as service_pb
 from runwire.v1 import session_pb2
+from runwire_server.domain.content import clean_text
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.runs import CancelMode, Outcome, Run, RunError, RunOptions, RunState
 from runwire_server.transport.convert.content import duration, message_to_proto, timestamp, usage_to_proto
@@ -41,7 +42,7 @@ def run_error_to_proto(error: RunError | None) -> pb.RunError | None:
         return None
     return pb.RunError(
         type=error.type,
-        message=error.message,
+        message=clean_text(error.message),
         code=error.code,
         error_id=error.error_id,
         retryable=error.retryable,
