@@ -37,5 +37,6 @@ async def slow_report(topic: str, context: ToolContext, steps: int = 5) -> str:
     return f"All there is to say about {topic}, in {steps} steps."
 
 
-agent = LlmAgent("assistant", instructions="Be brief. Use tools.", tools=[calculator, clock, slow_report])
-app = App("assistant", [agent])
+app = App(
+    "assistant", [LlmAgent("assistant", instructions="Be brief.", tools=[calculator, clock, slow_report])]
+)

@@ -68,9 +68,9 @@ FAILS: dict[str, tuple[list[Any], str]] = {
     "401": ([fake.error(401, f"bad key {KEY}")], "MODEL_UNAUTHENTICATED"),
     "429": ([fake.error(429, retry_after="0")] * 3, "MODEL_RATE_LIMITED"),
     "500": ([fake.error(500)] * 3, "MODEL_UNAVAILABLE"),
-    "html": ([fake.html()] * 3, "MODEL_BAD_RESPONSE"),
+    "html": ([fake.html()], "MODEL_BAD_RESPONSE"),
     "html 502": ([fake.html(502)] * 3, "MODEL_UNAVAILABLE"),
-    "broken json": ([fake.raw(b"data: {nope\n\n")] * 3, "MODEL_BAD_RESPONSE"),
+    "broken json": ([fake.raw(b"data: {nope\n\n")], "MODEL_BAD_RESPONSE"),
 }
 
 

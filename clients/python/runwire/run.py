@@ -18,6 +18,8 @@ from runwire.v1 import runner_service_pb2 as pb
 
 # Between two events that arrive, a stream may break this often before the client gives up.
 _TRIES_MAX = 8
+# A server that was never reached is more likely not there than gone for a moment.
+_FIRST_TRIES_MAX = 3
 _DELAY_SECONDS_FIRST = 0.1
 _DELAY_SECONDS_MAX = 5.0
 _STREAM_ONLY = frozenset({"caught_up", "heartbeat", "reconnect"})
@@ -145,7 +147,8 @@ class RunStream:
                         return
             except grpc.aio.AioRpcError as error:
                 tries += 1
-                if not self._may_retry(error) or tries >= _TRIES_MAX:
+                tries_max = _TRIES_MAX if self.last_sequence else _FIRST_TRIES_MAX
+                if not self._may_retry(error) or tries >= tries_max:
                     raise CallError(error) from None
                 delay = min(_DELAY_SECONDS_FIRST * 2**tries, _DELAY_SECONDS_MAX) * random.uniform(0.5, 1)  # noqa: S311
             await asyncio.sleep(delay)

@@ -1,7 +1,5 @@
 """Commands for runs and agents."""
 
-import asyncio
-import signal
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -13,6 +11,7 @@ from runwire.v1 import event_pb2, run_pb2
 from runwire.v1 import runner_service_pb2 as pb
 from runwire_server.cli.connection import AppName, AsJson, Connection, Target, User
 from runwire_server.cli.failures import EXIT_CANCELLED, EXIT_RUN_FAILED
+from runwire_server.cli.interrupts import interruptible
 from runwire_server.cli.render import Renderer, cut, json_line, local_time, state_name
 
 RequestId = Annotated[str, typer.Argument(help="The run's request id.")]
@@ -80,29 +79,12 @@ def attach(
 async def show(stream: RunStream, *, as_json: bool) -> int:
     """Show a run to its end and return the exit code. The first Ctrl-C cancels it, a second one leaves."""
     renderer = Renderer()
-    loop = asyncio.get_running_loop()
-    reading = asyncio.current_task()
-    async with asyncio.TaskGroup() as group:
-
-        def interrupt() -> None:
-            loop.remove_signal_handler(signal.SIGINT)
-            loop.add_signal_handler(signal.SIGINT, leave)
-            group.create_task(stream.cancel("interrupted at the command line"))
-
-        def leave() -> None:
-            if reading is not None:
-                reading.cancel()
-
-        loop.add_signal_handler(signal.SIGINT, interrupt)
-        try:
-            async with stream:
-                async for event in stream:
-                    if as_json:
-                        typer.echo(json_line(event))
-                    else:
-                        renderer.show(event)
-        finally:
-            loop.remove_signal_handler(signal.SIGINT)
+    async with stream, interruptible(stream):
+        async for event in stream:
+            if as_json:
+                typer.echo(json_line(event))
+            else:
+                renderer.show(event)
     if stream.completion is None:
         return 0
     if not as_json:

@@ -102,7 +102,8 @@ class Model(Protocol):
         Raises:
             ModelError: With code MODEL_UNAUTHENTICATED (401, 403), MODEL_RATE_LIMITED (429), MODEL_REJECTED (other
                 4xx), MODEL_UNAVAILABLE (5xx, no connection), MODEL_TIMEOUT, MODEL_BAD_RESPONSE (what came cannot be
-                understood: HTML, broken JSON), MODEL_DISCONNECTED (it ended in the middle), MODEL_OUTPUT_TOO_LARGE. Its text is safe to
-                show: no keys, no headers. `retryable` says whether trying later may help.
+                understood: HTML, broken JSON), MODEL_DISCONNECTED (it ended in the middle) or
+                MODEL_OUTPUT_TOO_LARGE. Its text is safe to show: no keys, no headers. `retryable` says whether
+                trying later may help.
         """
         ...

@@ -32,7 +32,9 @@ async def open_store(
 async def _open(url: str, *, migrate: bool, clock: Callable[[], float]) -> Store:
     scheme, _, rest = url.partition(":")
     match scheme:
-        case "memory" if rest in {"", "//"}:
+        case "memory":
+            if rest not in {"", "//"}:
+                raise InvalidRequestError.of("store", "memory has no path: memory:")
             from runwire_server.storage.memory import MemoryStore
 
             return MemoryStore(clock)

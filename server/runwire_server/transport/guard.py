@@ -12,7 +12,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -100,9 +100,10 @@ class Guard(grpc.aio.ServerInterceptor):
                 if isinstance(request, _Malformed):
                     text = "the request is not a valid message: is all its text UTF-8?"
                     await _abort(context, simple_status(code_pb2.INVALID_ARGUMENT, "MALFORMED_REQUEST", text))
-                if not is_stream:
+                elif is_stream:
+                    await self._drive(inner, request, context)
+                else:
                     return await inner(request, context)
-                await self._drive(inner, request, context)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
@@ -121,10 +122,10 @@ class Guard(grpc.aio.ServerInterceptor):
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 -- a handler runs in a task
         watch = _WriteWatch(task, self._write_timeout)
-        messages = inner(request, context)
         try:
-            async for message in messages:
-                await watch.write(context, message)
+            async with aclosing(inner(request, context)) as messages:
+                async for message in messages:
+                    await watch.write(context, message)
         except asyncio.CancelledError:
             if not watch.is_slow:
                 raise
@@ -133,7 +134,6 @@ class Guard(grpc.aio.ServerInterceptor):
             await _abort(context, simple_status(code_pb2.UNAVAILABLE, "SLOW_CONSUMER", text))
         finally:
             watch.close()
-            await messages.aclose()
 
 
 def _status_of(method: str, error: Exception) -> grpc.Status:

@@ -5,9 +5,10 @@ A statement each would cost more in building it than in running it, and a round 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError
 from runwire_server.domain.ids import RunKey, SessionKey
@@ -18,6 +19,23 @@ from runwire_server.storage.sql.sessions import event_row
 from runwire_server.storage.sql.state import merge_delta
 from runwire_server.storage.sql.tables import run_events, runs, session_events, sessions, to_micros
 
+# Names of one owner at a time: SQLite looks whole tables through for pairs of columns that are IN a list.
+_PLACES = (
+    select(runs.c.request_id, runs.c.attempt, runs.c.last_sequence, runs.c.state)
+    .where(runs.c.app_name == bindparam("app"), runs.c.request_id.in_(bindparam("names", expanding=True)))
+    .order_by(runs.c.request_id)
+    .with_for_update()
+)
+_POSITIONS = (
+    select(sessions.c.session_id, sessions.c.last_position)
+    .where(
+        sessions.c.app_name == bindparam("app"),
+        sessions.c.user_id == bindparam("user"),
+        sessions.c.session_id.in_(bindparam("names", expanding=True)),
+    )
+    .order_by(sessions.c.session_id)
+    .with_for_update()
+)
 _ADVANCE = update(runs).where(
     runs.c.app_name == bindparam("of_app"), runs.c.request_id == bindparam("of_request")
 )
@@ -89,15 +107,7 @@ def append_all(connection: Connection, writes: Sequence[PreparedAppend]) -> list
 
 def _check(connection: Connection, writes: Sequence[Append]) -> list[RunwireError | None]:
     """Fence. The rows stay locked until the transaction ends, so what is true here is true when it commits."""
-    stored = {
-        RunKey(row.app_name, row.request_id): (row.attempt, row.last_sequence, row.state in ENDED)
-        for row in connection.execute(
-            select(runs.c.app_name, runs.c.request_id, runs.c.attempt, runs.c.last_sequence, runs.c.state)
-            .where(tuple_(runs.c.app_name, runs.c.request_id).in_(_pairs(write.run.key for write in writes)))
-            .order_by(runs.c.ordinal)
-            .with_for_update()
-        )
-    }
+    stored = _places(connection, {write.run.key for write in writes})
     refusals: list[RunwireError | None] = []
     for write in writes:
         key = write.run.key
@@ -113,17 +123,7 @@ def _check(connection: Connection, writes: Sequence[Append]) -> list[RunwireErro
 
 def _write_sessions(connection: Connection, writes: Sequence[PreparedAppend]) -> None:
     """Give events their positions, move counters and times, merge state. Deleted sessions are left out."""
-    key_columns = (sessions.c.app_name, sessions.c.user_id, sessions.c.session_id)
-    keys = {_triple(prepared.write.run.session): None for prepared in writes}
-    positions: dict[SessionKey, int] = {
-        SessionKey(row.app_name, row.user_id, row.session_id): row.last_position
-        for row in connection.execute(
-            select(*key_columns, sessions.c.last_position)
-            .where(tuple_(*key_columns).in_(list(keys)))
-            .order_by(*key_columns)
-            .with_for_update()
-        )
-    }
+    positions = _positions(connection, {prepared.write.run.session for prepared in writes})
     rows: list[dict[str, Any]] = []
     moves: list[dict[str, Any]] = []
     for prepared in writes:
@@ -158,9 +158,21 @@ def _all_events(write: Append) -> Iterable[Any]:
     yield from write.session_events
 
 
-def _pairs(keys: Iterable[RunKey]) -> list[tuple[str, str]]:
-    return list({(key.app_name, key.request_id): None for key in keys})
+def _places(connection: Connection, keys: Iterable[RunKey]) -> dict[RunKey, tuple[int, int, bool]]:
+    """Lock runs, in order. Return attempt, last sequence, and whether it has ended, of those that exist."""
+    found: dict[RunKey, tuple[int, int, bool]] = {}
+    for app, same_app in groupby(sorted(keys), key=lambda key: key.app_name):
+        names = [key.request_id for key in same_app]
+        for row in connection.execute(_PLACES, {"app": app, "names": names}):
+            found[RunKey(app, row.request_id)] = (row.attempt, row.last_sequence, row.state in ENDED)
+    return found
 
 
-def _triple(key: SessionKey) -> tuple[str, str, str]:
-    return key.app_name, key.user_id, key.session_id
+def _positions(connection: Connection, keys: Iterable[SessionKey]) -> dict[SessionKey, int]:
+    """Lock sessions, in order. Return the last positions of those that exist."""
+    found: dict[SessionKey, int] = {}
+    for (app, user), same_user in groupby(sorted(keys), key=lambda key: (key.app_name, key.user_id)):
+        names = [key.session_id for key in same_user]
+        for row in connection.execute(_POSITIONS, {"app": app, "user": user, "names": names}):
+            found[SessionKey(app, user, row.session_id)] = row.last_position
+    return found

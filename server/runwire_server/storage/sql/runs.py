@@ -23,6 +23,8 @@ from runwire_server.storage.sql import sessions
 from runwire_server.storage.sql.tables import cancel_marks, leases, run_events, runs, to_micros
 
 ENDED = tuple(state.value for state in TERMINAL_STATES)
+# Conditions name the states that are wanted, not those that are not: only so do databases use the index.
+_LIVE = tuple(state.value for state in RunState if not state.is_terminal)
 _LEFT_MICROS = 86_400_000_000
 
 
@@ -121,7 +123,7 @@ def claim(connection: Connection, key: RunKey, owner: ReplicaId, attempt: int, n
         runs.c.user_id == row.user_id,
         runs.c.session_id == row.session_id,
         runs.c.ordinal < row.ordinal,
-        runs.c.state.not_in(ENDED),
+        runs.c.state.in_(_LIVE),
     )
     if connection.execute(earlier.limit(1)).first() is not None:
         return None
@@ -173,14 +175,14 @@ def has_events(connection: Connection, key: RunKey, after: int) -> bool:
 def list_orphans(connection: Connection, now_micros: int, limit: int) -> list[Run]:
     """Return runs that have not ended and whose owner has no lease, oldest first."""
     alive = select(leases.c.replica).where(leases.c.expire_time > now_micros)
-    query = select(runs).where(runs.c.state.not_in(ENDED), runs.c.owner.not_in(alive))
+    query = select(runs).where(runs.c.state.in_(_LIVE), runs.c.owner.not_in(alive))
     return [_run(row) for row in connection.execute(query.order_by(runs.c.ordinal).limit(limit))]
 
 
 def list_cancel_requests(connection: Connection, owner: ReplicaId, limit: int) -> list[Run]:
     """Return the owner's runs that have not ended and are asked to."""
     query = select(runs).where(
-        runs.c.owner == owner, runs.c.state.not_in(ENDED), runs.c.cancel_mode.is_not(None)
+        runs.c.owner == owner, runs.c.state.in_(_LIVE), runs.c.cancel_mode.is_not(None)
     )
     return [_run(row) for row in connection.execute(query.limit(limit))]
 

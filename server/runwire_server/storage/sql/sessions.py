@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import AlreadyExistsError, NotFoundError
@@ -88,7 +88,13 @@ def touch(connection: Connection, key: SessionKey, now: datetime) -> None:
 def append_one(connection: Connection, key: SessionKey, event: Event, now: datetime) -> SessionEvent:
     """Append an event and merge its state. An id that is there already writes nothing."""
     require(connection, key)
-    query = select(session_events).where(is_event_of(key), session_events.c.event_id == event.id)
+    # coalesce() hides the primary key, through which SQLite would read the whole session to find an id.
+    query = select(session_events).where(
+        session_events.c.event_id == event.id,
+        func.coalesce(session_events.c.app_name, "") == key.app_name,
+        session_events.c.user_id == key.user_id,
+        session_events.c.session_id == key.session_id,
+    )
     known = connection.execute(query).first()
     if known is not None:
         return _event(known)

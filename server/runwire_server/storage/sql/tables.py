@@ -84,6 +84,7 @@ runs = Table(
     Column("input", Text, nullable=False),
     Column("record", Text, nullable=False),
     UniqueConstraint("app_name", "request_id", name="runs_by_name"),
+    Index("runs_by_app", "app_name", "ordinal"),
     Index("runs_by_session", "app_name", "user_id", "session_id"),
     Index("runs_by_state", "state", "owner"),
     Index("runs_by_end", "end_time"),

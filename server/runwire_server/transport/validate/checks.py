@@ -12,12 +12,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from runwire.v1 import content_pb2
 from runwire_server.domain.errors import FieldViolation, InvalidRequestError
-from runwire_server.domain.state import DEPTH_MAX
+from runwire_server.domain.state import DEPTH_MAX, tier_of
 from runwire_server.transport.convert.content import ROLES, struct_to_json
 
 ID_CHARS_MAX = 255
 CONTENT_BYTES_MAX = 1024 * 1024
 INLINE_BYTES_MAX = 256 * 1024
+# All of a message. It travels back in one event, and one event must fit the 4 MiB of a response.
+MESSAGE_BYTES_MAX = 3 * 1024 * 1024
 STATE_BYTES_MAX = 256 * 1024
 PAGE_MAX = 1000
 _VIOLATIONS_MAX = 20
@@ -92,7 +94,9 @@ class Checks:
     def seconds(self, field: str, value: Duration, low: float, high: float) -> float:
         """Return a duration in seconds, checked against bounds."""
         seconds = value.seconds + value.nanos / 1e9
-        if not low <= seconds <= high:
+        if abs(value.nanos) >= 10**9 or value.seconds * value.nanos < 0:
+            self.wrong(field, "is not a valid duration")
+        elif not low <= seconds <= high:
             self.wrong(field, f"is {seconds:g} s; {low:g} s to {high:g} s is allowed")
         return seconds
 
@@ -117,8 +121,12 @@ class Checks:
             self.wrong(field, f"is larger than {STATE_BYTES_MAX} bytes")
             return {}
         for key in struct.fields:
-            if not key or len(key) > ID_CHARS_MAX:
-                self.wrong(field, f"has a key of {len(key)} characters; 1 to {ID_CHARS_MAX} are allowed")
+            # The tier's prefix is not stored, so what counts is the rest.
+            bare = tier_of(key)[1]
+            if not bare or len(bare) > ID_CHARS_MAX:
+                self.wrong(field, f"has a key of {len(bare)} characters; 1 to {ID_CHARS_MAX} are allowed")
+            elif "\0" in bare:
+                self.wrong(field, "has a key with a NUL character")
         if _depth_exceeds(struct, DEPTH_MAX):
             self.wrong(field, f"is nested more than {DEPTH_MAX} levels deep")
             return {}
@@ -127,12 +135,18 @@ class Checks:
             return {}
         return struct_to_json(struct)
 
+    def content(self, field: str, text: str) -> None:
+        """Check a text of the conversation."""
+        size = len(text) if text.isascii() else len(text.encode())
+        if size > CONTENT_BYTES_MAX:
+            self.wrong(field, f"has {size} bytes; at most {CONTENT_BYTES_MAX} are allowed")
+
     def message(self, field: str, message: content_pb2.Message, roles: Iterable[int]) -> None:
         """Check a message of a caller, who may speak in these roles."""
         self.enum(f"{field}.role", message.role, roles)
-        size = len(message.content.encode("utf-8", "replace"))
-        if size > CONTENT_BYTES_MAX:
-            self.wrong(f"{field}.content", f"has {size} bytes; at most {CONTENT_BYTES_MAX} are allowed")
+        self.content(f"{field}.content", message.content)
+        if (size := message.ByteSize()) > MESSAGE_BYTES_MAX:
+            self.wrong(field, f"has {size} bytes; at most {MESSAGE_BYTES_MAX} are allowed")
         for index, part in enumerate(message.parts):
             self._part(f"{field}.parts[{index}]", part)
         if message.role == content_pb2.ROLE_TOOL:
@@ -151,6 +165,8 @@ class Checks:
             self.wrong(f"{field}.media_type", "is required with inline_data and uri")
         if kind == "inline_data" and len(part.inline_data) > INLINE_BYTES_MAX:
             self.wrong(f"{field}.inline_data", f"is larger than {INLINE_BYTES_MAX} bytes")
+        if kind == "data" and part.data.WhichOneof("kind") in {None, "null_value"}:
+            self.wrong(f"{field}.data", "is null")
         if kind == "data" and _value_exceeds(part.data, DEPTH_MAX):
             self.wrong(f"{field}.data", f"is nested more than {DEPTH_MAX} levels deep")
         if kind == "data" and not _is_finite(part.data):
@@ -159,6 +175,14 @@ class Checks:
 
 ANY_ROLE = tuple(ROLES)
 USER_ROLE = (content_pb2.ROLE_UNSPECIFIED, content_pb2.ROLE_USER)
+
+
+def says_something(message: content_pb2.Message) -> bool:
+    """Whether a message adds to a conversation. A tool's answer does even when it is empty."""
+    is_answer = message.role == content_pb2.ROLE_TOOL
+    return is_answer or bool(
+        message.content or message.parts or message.reasoning_content or message.tool_calls
+    )
 
 
 def _depth_exceeds(struct: Struct, levels: int) -> bool:

@@ -19,7 +19,7 @@ from runwire_server.runner.requests import StartRequest
 from runwire_server.storage.port import RunFilter
 from runwire_server.transport.convert.content import message_from_proto
 from runwire_server.transport.convert.runs import CANCEL_MODES, STATES, options_from_proto
-from runwire_server.transport.validate.checks import ANY_ROLE, USER_ROLE, Checks
+from runwire_server.transport.validate.checks import ANY_ROLE, USER_ROLE, Checks, says_something
 
 WAIT_SECONDS_DEFAULT = 30.0
 WAIT_SECONDS_MAX = 300.0
@@ -120,13 +120,13 @@ def _current_message(checks: Checks, request: pb.RunRequest) -> bool:
         if request.HasField("message"):
             checks.wrong("message", "a resumed run takes no new message")
         return False
+    has_seed = any(says_something(seed) for seed in request.messages)
     if not request.HasField("message"):
-        if not request.messages:
+        if not has_seed:
             checks.wrong("message", "is required, unless messages has a history")
         return False
     checks.message("message", request.message, USER_ROLE)
-    said = request.message
-    if not (said.content or said.parts) and not request.messages:
+    if not says_something(request.message) and not has_seed:
         checks.wrong("message.content", "is required")
     return True
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runwire.v1 import event_pb2, session_pb2
+from runwire.v1 import content_pb2, event_pb2, session_pb2
 from runwire.v1 import session_service_pb2 as pb
 from runwire_server.domain.errors import NotImplementedYetError
 from runwire_server.domain.events import Event
@@ -13,8 +13,18 @@ from runwire_server.domain.sessions import EVENTS_MAX, EventQuery
 from runwire_server.domain.state import TEMP_PREFIX, Tier, tier_of
 from runwire_server.transport.convert.events import event_from_proto
 from runwire_server.transport.convert.sessions import TIERS
-from runwire_server.transport.validate.checks import ANY_ROLE, Checks
+from runwire_server.transport.validate.checks import ANY_ROLE, Checks, says_something
 
+_ENVELOPE_NAMES = (
+    "id",
+    "author",
+    "request_id",
+    "branch",
+    "filter_key",
+    "invocation_id",
+    "parent_invocation_id",
+    "tag",
+)
 _APPENDABLE = {"message", "tool_results", "custom", None}
 
 
@@ -91,10 +101,10 @@ def append_event_request(request: pb.AppendEventRequest) -> tuple[SessionKey, Ev
     event = request.event
     with Checks() as checks:
         key = _key(checks, request.key)
-        checks.name("event.id", event.id)
-        checks.name("event.author", event.author)
-        checks.name("event.branch", event.branch)
-        checks.name("event.filter_key", event.filter_key)
+        for name in _ENVELOPE_NAMES:
+            checks.name(f"event.{name}", getattr(event, name))
+        if event.HasField("create_time"):
+            checks.time("event.create_time", event.create_time)
         checks.state("event.state_delta", event.state_delta)
         _check_payload(checks, event)
     return key, event_from_proto(event)
@@ -108,18 +118,29 @@ def _check_payload(checks: Checks, event: event_pb2.Event) -> None:
         checks.wrong("event", "needs a message, tool_results, custom or a state_delta")
     elif kind == "message":
         said = event.message.message
+        for name in ("message_id", "finish_reason", "model", "response_id"):
+            checks.name(f"event.message.{name}", getattr(event.message, name))
         checks.message("event.message.message", said, (0, *ANY_ROLE))
-        if not (said.content or said.parts or said.tool_calls or said.reasoning_content):
+        if not says_something(said):
             checks.wrong("event.message.message.content", "is required")
     elif kind == "tool_results":
-        if not event.tool_results.results:
-            checks.wrong("event.tool_results.results", "is empty")
-        for index, result in enumerate(event.tool_results.results):
-            field = f"event.tool_results.results[{index}].tool_call_id"
-            checks.name(field, result.tool_call_id, is_required=True)
+        _check_results(checks, event.tool_results)
     elif kind == "custom":
         checks.name("event.custom.name", event.custom.name, is_required=True)
         checks.state("event.custom.data", event.custom.data)
+
+
+def _check_results(checks: Checks, answered: event_pb2.ToolResults) -> None:
+    checks.name("event.tool_results.message_id", answered.message_id)
+    if not answered.results:
+        checks.wrong("event.tool_results.results", "is empty")
+    for index, result in enumerate(answered.results):
+        field = f"event.tool_results.results[{index}]"
+        checks.name(f"{field}.tool_call_id", result.tool_call_id, is_required=True)
+        checks.name(f"{field}.tool_name", result.tool_name)
+        checks.content(f"{field}.content", result.content)
+        checks.enum(f"{field}.status", result.status, content_pb2.ToolStatus.values())
+        checks.name(f"{field}.reason", result.reason)
 
 
 def list_events_request(request: pb.ListEventsRequest) -> tuple[SessionKey, EventQuery]:

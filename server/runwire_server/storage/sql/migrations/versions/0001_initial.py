@@ -69,6 +69,7 @@ def _create_runs() -> None:
         sa.Column("record", sa.Text, nullable=False),
         sa.UniqueConstraint("app_name", "request_id", name="runs_by_name"),
     )
+    op.create_index("runs_by_app", "runs", ["app_name", "ordinal"])
     op.create_index("runs_by_session", "runs", ["app_name", "user_id", "session_id"])
     op.create_index("runs_by_state", "runs", ["state", "owner"])
     op.create_index("runs_by_end", "runs", ["end_time"])
