@@ -7,7 +7,7 @@ LOWEST := .tools/lowest
 APP ?=
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test lint types imports protos generate check-generated lock fix clean
+.PHONY: help serve setup setup-test test lint types imports protos generate check-generated lock fix clean
 
 help: ## List the commands.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -17,7 +17,9 @@ serve: $(VENV)/.run ## Set up what is needed and serve on 127.0.0.1:50051. APP=m
 
 setup: $(VENV)/.run ## Only set up: the environment is .venv.
 
-test: $(VENV)/.test $(CODEGEN)/.done $(LOWEST)/.done ## Set up what the tests need and run them.
+setup-test: $(VENV)/.test $(CODEGEN)/.done $(LOWEST)/.done ## Only set up what the tests need.
+
+test: setup-test ## Set up what the tests need and run them. ARGS=… goes to pytest.
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
 lint: $(VENV)/.test ## Lint and check the format.
@@ -47,10 +49,11 @@ fix: $(VENV)/.test ## Mend what the linters can.
 clean: ## Remove what these commands made.
 	@rm -rf $(VENV) .tools
 
-# What the tests need contains what the server needs, so a machine that ran them needs nothing more.
+# What the tests need contains what the server needs: an environment that has it keeps it, and needs nothing more.
 $(VENV)/.run: requirements/run.txt pyproject.toml
-	@if [ -e $(VENV)/.test ] && [ requirements/test.txt -ot $(VENV)/.test ]; then touch $@; else \
-	  tools/install $(VENV) requirements/run.txt --project && touch $@; fi
+	@if [ -e $(VENV)/.test ]; then $(MAKE) --no-print-directory $(VENV)/.test; else \
+	  tools/install $(VENV) requirements/run.txt --project; fi
+	@touch $@
 
 $(VENV)/.test: requirements/test.txt pyproject.toml
 	@tools/install $(VENV) requirements/test.txt --project

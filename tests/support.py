@@ -65,8 +65,15 @@ async def started_server(app: App, store_url: str, **settings: Any) -> AsyncIter
 
 
 async def collect(call: Any) -> list[Any]:
-    """Read a stream of Run or Attach to its end."""
-    return [response.event async for response in call]
+    """Read a stream of Run or Attach to its end. What is not durable must carry the sequence before it."""
+    events: list[Any] = []
+    async for response in call:
+        event = response.event
+        is_durable = bool(durable([event]))
+        if events:
+            assert event.sequence == events[-1].sequence + is_durable, event
+        events.append(event)
+    return events
 
 
 def kinds(events: Sequence[Any], *, partials: bool = False) -> list[str]:

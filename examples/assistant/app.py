@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 from runwire_server.app import App, LlmAgent, ToolContext
 
 OPERATORS = {"Add": float.__add__, "Sub": float.__sub__, "Mult": float.__mul__, "Div": float.__truediv__}
-OPERATORS |= {"FloorDiv": float.__floordiv__, "Mod": float.__mod__, "Pow": float.__pow__}
 
 
-def value(node: ast.expr) -> float:  # not int, whose 9**9**9 would take for ever
+def value(node: ast.expr) -> float:
     if isinstance(node, ast.BinOp) and (name := type(node.op).__name__) in OPERATORS:
         return OPERATORS[name](value(node.left), value(node.right))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -20,7 +19,7 @@ def value(node: ast.expr) -> float:  # not int, whose 9**9**9 would take for eve
 
 
 def calculator(expression: str) -> str:
-    """Compute an expression of numbers, + - * / // % ** and parentheses, for example 25*4."""
+    """Compute an expression of numbers, + - * / and parentheses, for example 25*4."""
     return f"{value(ast.parse(expression.strip(), mode='eval').body):.15g}"
 
 
@@ -37,6 +36,5 @@ async def slow_report(topic: str, context: ToolContext, steps: int = 5) -> str:
     return f"All there is to say about {topic}, in {steps} steps."
 
 
-app = App(
-    "assistant", [LlmAgent("assistant", instructions="Be brief.", tools=[calculator, clock, slow_report])]
-)
+tools = [calculator, clock, slow_report]
+app = App("assistant", [LlmAgent("assistant", instructions="Be brief. Use your tools.", tools=tools)])

@@ -107,6 +107,8 @@ class Follower:
             return
         now = datetime.now(UTC)
         for key, text in list(tail.texts.items()):
+            if tail.last_sequence > self._position:
+                return  # while the reader took its time, the log went on: that comes first
             offset = self._sent.get(key, 0)
             if offset < text.length:
                 event = tail.delta(key, text, offset, sequence=self._position, now=now)
@@ -115,10 +117,12 @@ class Follower:
                     yield event
         for call_id, (version, event) in list(tail.progress.items()):
             key = ("progress", call_id, 0)
+            if tail.last_sequence > self._position:
+                return
             if self._sent.get(key, 0) < version:
                 self._sent[key] = version
                 if self._is_wanted(event):
-                    yield event
+                    yield replace(event, sequence=self._position, wire=None)
 
     async def _is_over(self, store: Store, tail: Tail | None) -> bool:
         """Whether the run has ended and its whole log was read: then no completion will come."""

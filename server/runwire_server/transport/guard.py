@@ -27,6 +27,7 @@ from runwire_server.transport.errors import error_to_status, internal_status, si
 _logger = logging.getLogger(__name__)
 # A peer that reads nothing does not take a status either; the call ends here all the same.
 _ABORT_SECONDS = 1.0
+_CANCEL_SECONDS = 1.0
 
 
 class _Malformed:
@@ -49,7 +50,14 @@ class _WriteWatch:
 
     async def write(self, context: Any, message: Any) -> None:
         self._began = self._loop.time()
-        await context.write(message)
+        try:
+            await context.write(message)
+        except grpc.aio.InternalError:
+            # The peer is gone, and gRPC cancels this call in a moment. Taken here, the cancel does not hit the first
+            # await of the stream's clean-up, and a client that leaves is not logged as an error.
+            self._began = None
+            await asyncio.sleep(_CANCEL_SECONDS)
+            raise
         self._began = None
 
     def _look(self) -> None:

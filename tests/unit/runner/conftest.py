@@ -1,6 +1,7 @@
 """A runner over the memory store, without transport."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -55,7 +56,11 @@ class Bench:
             follow = self.runner.follow(started.run.key, after=after, options=StreamOptions(**options))
             if not after:
                 follow = self.runner.follow_started(started, StreamOptions(**options))
-            return [event async for event in follow]
+            events = [event async for event in follow]
+        for before, event in itertools.pairwise(events):
+            is_durable = not event.is_partial and not event.object.startswith("stream.")
+            assert event.sequence == before.sequence + is_durable, event
+        return events
 
     async def run(self, text: str = "hi", **fields: Any) -> list[Event]:
         """Start a run and follow it to its end."""

@@ -31,6 +31,7 @@ def prepare_sqlite(path: Path, *, may_migrate: bool) -> str:
             require_current(connection)
             return ""
     except SQLAlchemyError as error:
-        raise UnavailableError(f"cannot open the store {path}: {error.__class__.__name__}") from error
+        why = getattr(error, "orig", None) or error.__class__.__name__
+        raise UnavailableError(f"cannot open the store {path}: {why}") from error
     finally:
         engine.dispose()

@@ -21,10 +21,10 @@ from runwire_server.storage.sql.append import PreparedAppend, append_all
 
 T = TypeVar("T")
 
+BUSY_SECONDS = 5.0
 _READERS = 3
 _WAITING_MAX = 10_000
 _BATCH_MAX = 500
-_BUSY_MILLISECONDS = 5_000
 _CLOSE_SECONDS = 10.0
 
 
@@ -39,7 +39,7 @@ class _Job:
 class SqliteDatabase:
     """One SQLite file. `commit_count` counts the transactions of the writer."""
 
-    def __init__(self, writer_engine: Engine, reader_engine: Engine) -> None:
+    def __init__(self, writer_engine: Engine, reader_engine: Engine, waiting_max: int) -> None:
         """Use `open` instead."""
         self.commit_count = 0
         self._loop = asyncio.get_running_loop()
@@ -49,18 +49,28 @@ class SqliteDatabase:
         # Bounded by _waiting_count, so that there is always room for the None that ends the writer.
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting_count = 0
+        self._waiting_max = waiting_max
         self._closed = asyncio.Event()
         self._is_closing = False
         self._thread = threading.Thread(target=self._write_jobs, name="sqlite-write", daemon=True)
         self._thread.start()
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
-        """Open the file, whose tables are there."""
-        return cls(
-            await asyncio.to_thread(make_engine, path, begin="BEGIN IMMEDIATE", connections=1),
-            await asyncio.to_thread(make_engine, path, begin="BEGIN", connections=_READERS),
-        )
+    async def open(
+        cls, path: Path, *, busy_seconds: float = BUSY_SECONDS, waiting_max: int = _WAITING_MAX
+    ) -> Self:
+        """Open the file, whose tables are there.
+
+        A write waits for other processes up to `busy_seconds`. More than `waiting_max` writes at once are refused.
+        """
+
+        def make_engines() -> tuple[Engine, Engine]:
+            return (
+                make_engine(path, begin="BEGIN IMMEDIATE", connections=1, busy_seconds=busy_seconds),
+                make_engine(path, begin="BEGIN", connections=_READERS, busy_seconds=busy_seconds),
+            )
+
+        return cls(*await asyncio.to_thread(make_engines), waiting_max)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
@@ -86,8 +96,8 @@ class SqliteDatabase:
     async def _submit(self, work: Callable[[Connection], Any] | PreparedAppend) -> Any:
         if self._is_closing:
             raise UnavailableError("the store is closed")
-        if self._waiting_count >= _WAITING_MAX:
-            raise UnavailableError(f"more than {_WAITING_MAX} writes are waiting")
+        if self._waiting_count >= self._waiting_max:
+            raise UnavailableError(f"more than {self._waiting_max} writes are waiting")
         job = _Job(work, self._loop.create_future())
         self._waiting_count += 1
         self._jobs.put(job)
@@ -178,20 +188,19 @@ class SqliteDatabase:
         self._writer_engine.dispose()
 
 
-def make_engine(path: Path, *, begin: str, connections: int) -> Engine:
+def make_engine(path: Path, *, begin: str, connections: int, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """Return an engine whose transactions begin as said: SQLite's driver would begin them when it thinks best."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         pool_size=connections,
         max_overflow=0,
-        connect_args={"check_same_thread": False, "timeout": _BUSY_MILLISECONDS / 1000},
+        connect_args={"check_same_thread": False, "timeout": busy_seconds},
     )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.close()
