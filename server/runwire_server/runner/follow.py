@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.ids import RunKey
@@ -105,24 +106,27 @@ class Follower:
             yield self._stream_only(ev.CaughtUp())
         if tail is None:
             return
-        now = datetime.now(UTC)
-        for key, text in list(tail.texts.items()):
+        for event in chain(self._grown(tail), self._progressed(tail)):
+            if self._is_wanted(event):
+                yield event
             if tail.last_sequence > self._position:
                 return  # while the reader took its time, the log went on: that comes first
+
+    def _grown(self, tail: Tail) -> Iterator[ev.Event]:
+        now = datetime.now(UTC)
+        for key, text in list(tail.texts.items()):
             offset = self._sent.get(key, 0)
             if offset < text.length:
                 event = tail.delta(key, text, offset, sequence=self._position, now=now)
                 self._sent[key] = offset + _length(event.payload)
-                if self._is_wanted(event):
-                    yield event
+                yield event
+
+    def _progressed(self, tail: Tail) -> Iterator[ev.Event]:
         for call_id, (version, event) in list(tail.progress.items()):
             key = ("progress", call_id, 0)
-            if tail.last_sequence > self._position:
-                return
             if self._sent.get(key, 0) < version:
                 self._sent[key] = version
-                if self._is_wanted(event):
-                    yield replace(event, sequence=self._position, wire=None)
+                yield replace(event, sequence=self._position, wire=None)
 
     async def _is_over(self, store: Store, tail: Tail | None) -> bool:
         """Whether the run has ended and its whole log was read: then no completion will come."""
