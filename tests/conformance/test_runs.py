@@ -27,6 +27,7 @@ from runwire_server.storage.port import Append, RunFilter, Store
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SESSION = SessionKey("app", "ann", "s1")
+STRANGE = ["a:b", "a/b", "{a}", "a", "A", "ä", "a ", " a", "😀", "%", "_", "a\nb", "x" * 255, "'; --", "🏳️‍🌈"]
 ANN, BOB = ReplicaId("ann"), ReplicaId("bob")
 SOFT, HARD = CancelRequest(CancelMode.AFTER_TOOLS, "soft"), CancelRequest(CancelMode.IMMEDIATE, "hard")
 DONE = ev.Completion(Outcome.COMPLETED, "stop")
@@ -99,6 +100,53 @@ async def test_a_known_run_is_returned_as_it_is(store: Store) -> None:
     run = await claimed(store)
 
     assert await store.create_run(make_run(fingerprint="other")) == (run, False)
+
+
+async def test_what_an_append_may_not_change_is_kept(store: Store) -> None:
+    run = await claimed(store)
+    await store.request_cancel(run.key, SOFT, now=NOW, remember_until=NOW)
+
+    await store.append(write(replace(run, fingerprint="forged", cancel=HARD), None))
+
+    stored = await store.get_run(run.key)
+    assert (stored.fingerprint, stored.cancel) == ("f", SOFT)
+
+
+async def test_the_record_is_what_the_append_says(store: Store) -> None:
+    run = await claimed(store)
+    error = RunError("model_error", "m", "CODE")
+    changed = replace(
+        run,
+        state=RunState.FAILED,
+        outcome=Outcome.FAILED,
+        stop_reason="error",
+        error=error,
+        usage=Usage(1, 2, 3),
+        end_time=later(9),
+        invocation_id="i",
+        message=Message(Role.ASSISTANT, "last words"),
+    )
+    step = write(changed, None)
+
+    await store.append(step)
+
+    assert await store.get_run(run.key) == step.run
+
+
+async def test_request_ids_of_any_characters_never_collide(store: Store) -> None:
+    await store.create_session(SESSION, {}, NOW)
+    for name in STRANGE:
+        await store.request_cancel(
+            RunKey("app", name), CancelRequest(CancelMode.IMMEDIATE, name), now=NOW, remember_until=later(1)
+        )
+    for name in STRANGE:
+        run, is_new = await store.create_run(make_run(name))
+        assert is_new
+        assert run.cancel == CancelRequest(CancelMode.IMMEDIATE, name)
+
+    for name in STRANGE:
+        run = await store.get_run(RunKey("app", name))
+        assert (run.key.request_id, run.cancel) == (name, CancelRequest(CancelMode.IMMEDIATE, name))
 
 
 async def test_of_many_at_once_one_run_is_new(store: Store) -> None:
@@ -361,6 +409,15 @@ async def test_a_cancel_before_its_run_is_remembered_for_a_while(store: Store) -
     assert run.cancel is None
 
 
+async def test_a_forgotten_cancel_can_be_asked_for_again(store: Store) -> None:
+    key = RunKey("app", "r1")
+    await store.request_cancel(key, HARD, now=NOW, remember_until=later(60))
+
+    again = await store.request_cancel(key, SOFT, now=later(61), remember_until=later(120))
+
+    assert again == (None, True)
+
+
 async def test_runs_are_listed_by_creation_newest_first(store: Store) -> None:
     for number in range(5):
         await claimed(store, f"r{number}", SessionKey("app", "ann" if number % 2 else "bob", f"s{number}"))
@@ -439,6 +496,11 @@ async def test_waiting_ends_when_an_event_comes_or_the_time_is_over(store: Store
     async with asyncio.timeout(10):
         await store.wait(run.key, after=1, timeout_seconds=0.01)
         await store.wait(run.key, after=0, timeout_seconds=60)
+
+
+async def test_waiting_for_an_unknown_run_is_no_error(store: Store) -> None:
+    async with asyncio.timeout(10):
+        await store.wait(RunKey("app", "nope"), after=0, timeout_seconds=60)
 
 
 async def test_the_store_answers_and_can_be_closed_twice(store: Store) -> None:

@@ -1,6 +1,7 @@
 """The storage contract, sessions and state. Every adapter passes every test here, unchanged."""
 
 import asyncio
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from runwire_server.domain.events import Custom, Event, MessagePayload, Payload,
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import EventQuery
 from runwire_server.domain.state import Tier
-from runwire_server.storage.port import Store
+from runwire_server.storage.port import RunFilter, Store
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 KEY = SessionKey("app", "ann", "s1")
@@ -102,10 +103,36 @@ async def test_sessions_are_listed_by_update_newest_first_in_pages(store: Store)
     assert (await store.list_sessions("app", "nobody", limit=2)).items == ()
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "W10=", "WzFd", "not a cursor", "é"])
+def token(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "not a cursor",
+        "é",
+        token("[]"),
+        token('{"a": 1}'),
+        token("[true, true]"),
+        token(f'[{2**63}, "s"]'),
+        token('[1, "\\ud800"]'),
+        token('["\\ud800", "\\ud800"]'),
+        token("[" * 100_000),
+        token('[1, "' + "s" * 100_000 + '"]'),
+    ],
+    ids=range(12),
+)
 async def test_a_cursor_that_is_none_is_refused(store: Store, cursor: str) -> None:
-    with pytest.raises(InvalidRequestError):
-        await store.list_sessions("app", "ann", limit=2, cursor=cursor)
+    for work in (
+        store.list_sessions("app", "ann", limit=2, cursor=cursor),
+        store.list_runs(RunFilter(app_name="app"), limit=2, cursor=cursor),
+    ):
+        with pytest.raises(InvalidRequestError) as caught:
+            await work
+        assert [violation.field for violation in caught.value.violations] == ["page_token"]
 
 
 async def test_deleting_a_session_takes_its_events_and_its_state_and_no_more(store: Store) -> None:

@@ -202,7 +202,7 @@ def test_fields_that_an_older_version_did_not_write_take_their_defaults() -> Non
 
 
 def test_an_unknown_kind_says_so() -> None:
-    with pytest.raises(ValueError, match="unknown kind of event 'telepathy'.*newer version"):
+    with pytest.raises(ValueError, match=r"unknown kind of event 'telepathy'.*newer version"):
         codec.decode_event("telepathy", "{}", "{}")
 
 

@@ -48,6 +48,7 @@ def create(connection: Connection, run: Run) -> tuple[Run, bool]:
             agent_name=run.agent_name,
             cancel_mode=run.cancel.mode.value if run.cancel is not None else None,
             cancel_reason=run.cancel.reason if run.cancel is not None else None,
+            fingerprint=run.fingerprint,
             input=encode_input(run.input),
             **changing_columns(run),
         )
@@ -208,7 +209,7 @@ def changing_columns(run: Run) -> dict[str, Any]:
         "attempt": run.attempt,
         "last_sequence": run.last_sequence,
         "end_time": to_micros(run.end_time) if run.end_time is not None else None,
-        "record": encode_run(replace(run, cancel=None, input=RunInput())),
+        "record": encode_run(replace(run, cancel=None, fingerprint="", input=RunInput())),
     }
 
 
@@ -232,7 +233,7 @@ def _require(connection: Connection, key: RunKey) -> Row[Any]:
 
 
 def _run(row: Row[Any]) -> Run:
-    run = replace(decode_run(row.record), input=decode_input(row.input))
+    run = replace(decode_run(row.record), fingerprint=row.fingerprint, input=decode_input(row.input))
     if row.cancel_mode is None:
         return run
     return replace(run, cancel=CancelRequest(CancelMode(row.cancel_mode), row.cancel_reason))

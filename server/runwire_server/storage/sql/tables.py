@@ -80,6 +80,7 @@ runs = Table(
     Column("end_time", BigInteger),
     Column("cancel_mode", String(16)),
     Column("cancel_reason", Text),
+    Column("fingerprint", _NAME, nullable=False),
     # What the run was asked, written once; and the rest of its record, written with every append.
     Column("input", Text, nullable=False),
     Column("record", Text, nullable=False),

@@ -65,6 +65,7 @@ def _create_runs() -> None:
         sa.Column("end_time", sa.BigInteger),
         sa.Column("cancel_mode", sa.String(16)),
         sa.Column("cancel_reason", sa.Text),
+        sa.Column("fingerprint", _NAME, nullable=False),
         sa.Column("input", sa.Text, nullable=False),
         sa.Column("record", sa.Text, nullable=False),
         sa.UniqueConstraint("app_name", "request_id", name="runs_by_name"),
