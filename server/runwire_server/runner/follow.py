@@ -1,5 +1,6 @@
 """Read a run's log to its end: how everyone, on any replica, gets a run's events."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,10 @@ from runwire_server.storage.port import Store
 _PAGE_EVENTS = 100
 # How long to wait for a run that another replica writes before looking again.
 _REMOTE_WAIT_SECONDS = 0.25
+# The least time between two looks at texts that grow: what comes in between goes out as one delta. A reader sees 50
+# deltas a second at the most, so a fast model costs no more than that, and a slow reader's connection holds few. The
+# first delta after a pause is not held up, nor is any durable event.
+_DELTA_GAP_SECONDS = 0.02
 
 
 class Follower:
@@ -35,6 +40,7 @@ class Follower:
         self._sent: dict[StreamKey, int] = {}
         self._is_live = from_the_start
         self._has_caught_up = False
+        self._next_delta = 0.0
         self._state = RunState.QUEUED
 
     async def events(
@@ -112,13 +118,20 @@ class Follower:
             if tail.last_sequence > self._position:
                 return  # while the reader took its time, the log went on: that comes first
 
+    def _is_behind(self, tail: Tail) -> bool:
+        return any(self._sent.get(key, 0) < text.length for key, text in tail.texts.items())
+
     def _grown(self, tail: Tail) -> Iterator[ev.Event]:
+        clock = asyncio.get_running_loop().time()
+        if clock < self._next_delta:
+            return
         now = datetime.now(UTC)
         for key, text in list(tail.texts.items()):
             offset = self._sent.get(key, 0)
             if offset < text.length:
                 event = tail.delta(key, text, offset, sequence=self._position, now=now)
                 self._sent[key] = offset + _length(event.payload)
+                self._next_delta = clock + _DELTA_GAP_SECONDS
                 yield event
 
     def _progressed(self, tail: Tail) -> Iterator[ev.Event]:
@@ -142,7 +155,10 @@ class Follower:
     ) -> bool:
         """Wait for something to look at. Return False when it is time for a heartbeat."""
         if tail is not None:
-            return await tail.wait(self._options.heartbeat_seconds)
+            early = self._next_delta - asyncio.get_running_loop().time()
+            if early > 0 and await tail.wait(early, ignoring_deltas=True):
+                return True
+            return self._is_behind(tail) or await tail.wait(self._options.heartbeat_seconds)
         waited = 0.0
         while waited < self._options.heartbeat_seconds:
             await store.wait(self.key, after=self._position, timeout_seconds=_REMOTE_WAIT_SECONDS)

@@ -69,6 +69,7 @@ class Tail:
         self._versions = 0
         self._open_chars = 0
         self._waiters: set[asyncio.Future[None]] = set()
+        self._patient: set[asyncio.Future[None]] = set()
 
     # Written by the journal
 
@@ -99,7 +100,7 @@ class Tail:
         self._open_chars += len(piece)
         text.add(piece)
         if self._waiters:
-            self.wake()
+            _release(self._waiters)
 
     def show_progress(self, event: ev.Event, tool_call_id: str) -> None:
         """Take the newest progress of a call; the one before it is forgotten."""
@@ -155,12 +156,10 @@ class Tail:
 
     def wake(self) -> None:
         """Let everyone who waits look again."""
-        waiters, self._waiters = self._waiters, set()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        _release(self._waiters)
+        _release(self._patient)
 
-    async def wait(self, timeout_seconds: float) -> bool:
+    async def wait(self, timeout_seconds: float, *, ignoring_deltas: bool = False) -> bool:
         """Wait until something was written. Return False when the time passed first."""
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
@@ -174,13 +173,21 @@ class Tail:
 
         # A timer and a future: a quarter of the cost of asyncio.timeout, and this runs per token.
         timer = loop.call_later(timeout_seconds, expire)
-        self._waiters.add(waiter)
+        waiters = self._patient if ignoring_deltas else self._waiters
+        waiters.add(waiter)
         try:
             await waiter
         finally:
             timer.cancel()
-            self._waiters.discard(waiter)
+            waiters.discard(waiter)
         return not timed_out
+
+
+def _release(waiters: set[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+    waiters.clear()
 
 
 def shaped(

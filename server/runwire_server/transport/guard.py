@@ -26,6 +26,8 @@ from runwire_server.transport.errors import error_to_status, internal_status, si
 
 _logger = logging.getLogger(__name__)
 # A peer that reads nothing does not take a status either; the call ends here all the same.
+# A peer that is gone is found by keepalive. One that reads slowly pins one message, so it may take its time.
+WRITE_TIMEOUT_SECONDS = 900.0
 _ABORT_SECONDS = 1.0
 _CANCEL_SECONDS = 1.0
 
@@ -74,7 +76,7 @@ class _WriteWatch:
 class Guard(grpc.aio.ServerInterceptor):
     """Wraps every handler but those with request streams (reflection's)."""
 
-    def __init__(self, *, write_timeout_seconds: float = 30.0) -> None:
+    def __init__(self, *, write_timeout_seconds: float = WRITE_TIMEOUT_SECONDS) -> None:
         self._write_timeout = write_timeout_seconds
 
     async def intercept_service(

@@ -17,7 +17,7 @@ from runwire_server.runner.conversations import Conversations
 from runwire_server.runner.runner import Runner
 from runwire_server.transport.agent_service import AgentService, ServerFacts
 from runwire_server.transport.channel_options import SERVER_OPTIONS
-from runwire_server.transport.guard import Guard
+from runwire_server.transport.guard import WRITE_TIMEOUT_SECONDS, Guard
 from runwire_server.transport.reflection import add_reflection
 from runwire_server.transport.runner_service import RunnerService
 from runwire_server.transport.session_service import SessionService
@@ -50,7 +50,7 @@ class Transport:
         backend: Backend,
         *,
         with_reflection: bool = True,
-        write_timeout_seconds: float = 30.0,
+        write_timeout_seconds: float = WRITE_TIMEOUT_SECONDS,
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
     ) -> None:
         guard = Guard(write_timeout_seconds=write_timeout_seconds)

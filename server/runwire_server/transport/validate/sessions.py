@@ -181,9 +181,11 @@ def delete_state_request(request: pb.DeleteStateRequest) -> tuple[SessionKey, Ti
         key, tier = _tier_key(checks, request.key, request.tier)
         if not request.keys:
             checks.wrong("keys", "is empty")
-        for index, name in enumerate(request.keys):
-            checks.name(f"keys[{index}]", name, is_required=True)
         keys = [_bare(checks, f"keys[{i}]", tier, name) for i, name in enumerate(request.keys)]
+        for index, key_name in enumerate(keys):
+            if not key_name:
+                checks.wrong(f"keys[{index}]", "is required")
+            checks.name(f"keys[{index}]", key_name)
     return key, tier, keys
 
 
