@@ -15,6 +15,7 @@ from runwire.v1 import runner_service_pb2 as pb
 from runwire.v1 import session_service_pb2 as spb
 from support import (
     CALL_SECONDS,
+    collect,
     durable,
     eventually,
     kinds,
