@@ -16,8 +16,10 @@ serve: $(VENV)/.run ## Set up what is needed and serve on 127.0.0.1:50051. APP=m
 	@exec $(VENV)/bin/runwire serve $(APP)
 
 setup: $(VENV)/.run ## Only set up: the environment is .venv.
+	@echo "ready: $(VENV)/bin/runwire"
 
 setup-test: $(VENV)/.test $(CODEGEN)/.done $(LOWEST)/.done ## Only set up what the tests need.
+	@:
 
 test: setup-test ## Set up what the tests need and run them. ARGS=… goes to pytest.
 	@$(VENV)/bin/python -m pytest $(ARGS)
@@ -40,8 +42,8 @@ generate: $(CODEGEN)/.done ## Generate the committed code from protos/.
 check-generated: $(CODEGEN)/.done ## Fail when the generated code is not what protos/ says.
 	@tools/check-generated
 
-lock: ## Refresh the pinned requirements.
-	@tools/lock
+lock: $(VENV)/.run ## Refresh the pinned requirements. ARGS=--upgrade takes the newest versions that fit.
+	@tools/lock $(ARGS)
 
 fix: $(VENV)/.test ## Mend what the linters can.
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
@@ -51,7 +53,7 @@ clean: ## Remove what these commands made.
 
 # What the tests need contains what the server needs: an environment that has it keeps it, and needs nothing more.
 $(VENV)/.run: requirements/run.txt pyproject.toml
-	@if [ -e $(VENV)/.test ]; then $(MAKE) --no-print-directory $(VENV)/.test; else \
+	@if [ -e $(VENV)/.test ]; then $(MAKE) -s --no-print-directory $(VENV)/.test; else \
 	  tools/install $(VENV) requirements/run.txt --project; fi
 	@touch $@
 

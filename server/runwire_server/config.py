@@ -5,6 +5,7 @@ Anything unknown is an error. OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL c
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ _PREFIX = "RUNWIRE_"
 _FILE = "runwire.toml"
 # Variables of the command line's client side, which are not options of the server.
 _CLIENT_VARIABLES = {"RUNWIRE_TARGET", "RUNWIRE_USER", "RUNWIRE_APP", "RUNWIRE_CONFIG"}
+# What Kubernetes sets in every pod beside a service that is called runwire.
+_SERVICE_LINK = re.compile(r"RUNWIRE_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 _PROVIDER_VARIABLES = ("openai_api_key", "openai_base_url", "openai_model")
 
 
@@ -113,6 +116,8 @@ def _environment_values(variables: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for variable, value in variables.items():
         if not variable.startswith(_PREFIX) or variable in _CLIENT_VARIABLES:
+            continue
+        if _SERVICE_LINK.fullmatch(variable):
             continue
         name = variable.removeprefix(_PREFIX).lower()
         if name not in Config.model_fields:

@@ -20,6 +20,7 @@ SOURCES = sorted(
 )
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
+LOCK = re.compile(r"(^|/)requirements/|\.lock$|-lock\.\w+$|(^|/)(go\.sum|pylock\.toml)$")
 BANNED = re.compile(r"Manager|Handler|Helper|Utils|Common|^Base|Base$|Impl$|Data$|Info$")
 
 
@@ -38,15 +39,18 @@ def test_files_and_functions_are_small_and_well_named(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_nobody_swallows_a_cancellation(path: Path) -> None:
-    if "tests" in path.parts:
+    if path.relative_to(ROOT).parts[0] == "tests":
         return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ExceptHandler) and node.type is not None:
-            caught = ast.unparse(node.type)
+        if not isinstance(node, ast.Try):
+            continue
+        # A future of another thread's loop is cancelled by that loop; no cancellation of ours is in it.
+        waits_in_a_thread = any("run_coroutine_threadsafe" in ast.unparse(line) for line in node.body)
+        for handler in node.handlers:
+            caught = "BaseException" if handler.type is None else ast.unparse(handler.type)
             if "BaseException" in caught or "CancelledError" in caught:
-                raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-                is_of_a_future = "run_coroutine_threadsafe" in path.read_text(encoding="utf-8")
-                assert raises or is_of_a_future, f"line {node.lineno}"
+                raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(handler))
+                assert raises or waits_in_a_thread, f"line {handler.lineno}"
 
 
 def test_every_domain_error_has_a_status() -> None:
@@ -56,16 +60,20 @@ def test_every_domain_error_has_a_status() -> None:
             assert is_mapped or kind is errors.RunwireError, kind
 
 
-def test_pinned_lists_name_no_registry_and_have_hashes() -> None:
+def test_pinned_lists_have_hashes() -> None:
     for path in (ROOT / "requirements").glob("*.txt"):
-        text = path.read_text(encoding="utf-8")
-        assert "://" not in text, path
-        for entry in re.split(r"\n(?=\S)", text.strip()):
+        for entry in re.split(r"\n(?=\S)", path.read_text(encoding="utf-8").strip()):
             assert "--hash=sha256:" in entry, f"{path.name}: {entry[:60]}"
 
 
-def test_no_lock_with_hosts_is_committed() -> None:
-    tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert not {"uv.lock", "pylock.toml"} & {Path(name).name for name in tracked}
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="only git knows what is committed")
+def test_no_committed_lock_names_a_host() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+    ).stdout.splitlines()
+    locks = [name for name in listed if LOCK.search(name) and (ROOT / name).is_file()]
+
+    assert locks
+    assert not {"uv.lock", "pylock.toml"} & {Path(name).name for name in locks}
+    for name in locks:
+        assert "://" not in (ROOT / name).read_text(encoding="utf-8"), name

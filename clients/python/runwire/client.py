@@ -300,6 +300,20 @@ class Client:
         request.delta.update(dict(delta))
         return dict((await self._call(self._sessions.UpdateState, request)).state)
 
+    async def delete_state(
+        self,
+        tier: session_service_pb.StateTier.ValueType,
+        keys: Iterable[str],
+        session_id: str = "",
+        *,
+        user_id: str = "",
+    ) -> dict[str, Any]:
+        """Delete keys of one tier's state, and return what is left."""
+        request = session_service_pb.DeleteStateRequest(
+            key=self._key(user_id, session_id), tier=tier, keys=keys
+        )
+        return dict((await self._call(self._sessions.DeleteState, request)).state)
+
     # Agents
 
     async def agents(self) -> AsyncGenerator[agent_pb.Agent, None]:
@@ -308,6 +322,12 @@ class Client:
         async for page in self._pages(self._agents.ListAgents, request):
             for agent in page.agents:
                 yield agent
+
+    async def agent(self, name: str = "") -> agent_pb.Agent:
+        """Describe one agent; the app's default one when no name is given."""
+        request = agent_pb.GetAgentRequest(app_name=self.app_name, name=name)
+        agent: agent_pb.Agent = (await self._call(self._agents.GetAgent, request)).agent
+        return agent
 
     async def server_info(self) -> agent_pb.GetServerInfoResponse:
         """Describe the server."""

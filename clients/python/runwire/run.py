@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from runwire.errors import CallError, ending_error
-from runwire.v1 import event_pb2, run_pb2
+from runwire.v1 import content_pb2, event_pb2, run_pb2
 from runwire.v1 import runner_service_pb2 as pb
 
 # Between two events that arrive, a stream may break this often before the client gives up.
@@ -23,6 +23,7 @@ _FIRST_TRIES_MAX = 3
 _DELAY_SECONDS_FIRST = 0.1
 _DELAY_SECONDS_MAX = 5.0
 _STREAM_ONLY = frozenset({"caught_up", "heartbeat", "reconnect"})
+_WITHOUT_NEWS = frozenset({"caught_up", "reconnect"})
 # What a broken connection looks like. A proxy that cuts a stream says INTERNAL or CANCELLED.
 _BROKEN = frozenset(
     {
@@ -119,7 +120,7 @@ class RunStream:
                 have = shown.get(delta.message_id, 0)
                 fresh = delta.text[max(have - delta.offset, 0) :]
                 shown[delta.message_id] = max(have, delta.offset + len(delta.text))
-            elif kind == "message" and event.message.message.content:
+            elif _is_answer(event):
                 fresh = event.message.message.content[shown.pop(event.message.message_id, 0) :]
             else:
                 continue
@@ -127,30 +128,35 @@ class RunStream:
                 yield fresh
 
     async def _read(self) -> AsyncGenerator[event_pb2.Event, None]:
+        # How often the stream broke since an event came; a server that only sends clients away counts too.
         tries = 0
         while True:
-            delay = 0.0
+            delay = _delay_seconds(tries)
+            has_news = False
             try:
                 async with aclosing(self._open()) as events:
                     async for event in events:
-                        tries = 0
+                        kind = event.WhichOneof("payload")
+                        if kind not in _WITHOUT_NEWS:
+                            tries, delay, has_news = 0, 0.0, True
                         if self._note(event):
                             yield event
                         if self.completion is not None:
                             return
-                        if event.WhichOneof("payload") == "reconnect":
+                        if kind == "reconnect":
                             pause = event.reconnect.delay
-                            delay = pause.seconds + pause.nanos / 1e9
+                            delay += pause.seconds + pause.nanos / 1e9
                             break
                     else:
-                        # A stream that ends well without a completion began behind it.
-                        return
+                        if not has_news:
+                            return  # it began behind the completion
+                tries += 1
             except grpc.aio.AioRpcError as error:
                 tries += 1
                 tries_max = _TRIES_MAX if self.last_sequence else _FIRST_TRIES_MAX
                 if not self._may_retry(error) or tries >= tries_max:
                     raise CallError(error) from None
-                delay = min(_DELAY_SECONDS_FIRST * 2**tries, _DELAY_SECONDS_MAX) * random.uniform(0.5, 1)  # noqa: S311
+                delay = _delay_seconds(tries)
             await asyncio.sleep(delay)
 
     async def _open(self) -> AsyncGenerator[event_pb2.Event, None]:
@@ -170,7 +176,7 @@ class RunStream:
         self.last_sequence = max(self.last_sequence, event.sequence)
         if kind == "run_started":
             self.session_id = event.run_started.run.session.session_id
-        elif kind == "message" and event.message.message.content:
+        elif _is_answer(event):
             self._final_text = event.message.message.content
         elif kind == "completion":
             self.completion = event.completion
@@ -180,6 +186,20 @@ class RunStream:
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and self.last_sequence == 0:
             return False
         return error.code() in _BROKEN and not _is_final(error)
+
+
+def _delay_seconds(tries: int) -> float:
+    """Return how long to wait after so many tries in vain: exponential, with jitter."""
+    if not tries:
+        return 0.0
+    longest: float = min(_DELAY_SECONDS_FIRST * 2**tries, _DELAY_SECONDS_MAX)
+    return longest * random.uniform(0.5, 1)  # noqa: S311 -- nothing to guess here
+
+
+def _is_answer(event: event_pb2.Event) -> bool:
+    """Whether the event is a whole message of the assistant that has text."""
+    said = event.message.message
+    return said.role == content_pb2.ROLE_ASSISTANT and bool(said.content)
 
 
 def _is_final(error: grpc.aio.AioRpcError) -> bool:

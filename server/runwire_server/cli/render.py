@@ -60,6 +60,7 @@ class Renderer:
         share = f" {progress.fraction:.0%}" if progress.HasField("fraction") else ""
         text = f"  {progress.tool_name}:{share} {cut(progress.message)}"
         if self._out.isatty():
+            self.end_line()
             self._clear_progress()
             self._out.write(text)
             self._out.flush()

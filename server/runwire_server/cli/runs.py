@@ -1,6 +1,7 @@
 """Commands for runs and agents."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -37,7 +38,7 @@ def run(
     user: User = "",
     app: AppName = "",
 ) -> int:
-    """Run an agent and show what it does. Ctrl-C cancels the run."""
+    """Run an agent and show what it does. Ctrl-C cancels the run; a second one leaves it."""
     options = run_pb2.RunOptions(model=model, detached_cancel=detach)
 
     async def work(client: Client) -> int:
@@ -54,7 +55,7 @@ def run(
                 await anext(aiter(stream))
             typer.echo(stream.request_id)
             return 0
-        return await show(stream, as_json=as_json)
+        return await show(stream, as_json=as_json, cancels=True)
 
     return Connection(target, user, app).run(work)
 
@@ -67,19 +68,20 @@ def attach(
     target: Target = DEFAULT_TARGET,
     app: AppName = "",
 ) -> int:
-    """Follow a run from any point, live or finished."""
+    """Follow a run from any point, live or finished. Ctrl-C only stops looking."""
 
     async def work(client: Client) -> int:
         stream = client.attach(request_id, after_sequence=after, keeps_stream_only=as_json)
-        return await show(stream, as_json=as_json)
+        return await show(stream, as_json=as_json, cancels=False)
 
     return Connection(target, "", app).run(work)
 
 
-async def show(stream: RunStream, *, as_json: bool) -> int:
-    """Show a run to its end and return the exit code. The first Ctrl-C cancels it, a second one leaves."""
+async def show(stream: RunStream, *, as_json: bool, cancels: bool) -> int:
+    """Show a run to its end and return the exit code. If it `cancels`, the first Ctrl-C does so."""
     renderer = Renderer()
-    async with stream, interruptible(stream):
+    holding = interruptible(stream, "interrupted at the command line") if cancels else nullcontext()
+    async with stream, holding:
         async for event in stream:
             if as_json:
                 typer.echo(json_line(event))

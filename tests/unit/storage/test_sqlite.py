@@ -285,6 +285,19 @@ async def test_a_write_waits_for_the_lock_and_reads_do_not(path: Path) -> None:
         assert await sequences(store, run) == [1]
 
 
+async def test_opening_waits_for_another_process_that_is_about_to_make_the_file(path: Path) -> None:
+    with locked(path) as other:
+        other.execute("CREATE TABLE theirs (x)")
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            opening = group.create_task(asyncio.to_thread(prepare_sqlite, path, may_migrate=True))
+            # SQLite itself gives up at once when two connections want to turn a new file to WAL.
+            done, _ = await asyncio.wait({opening}, timeout=0.3)
+            other.execute("COMMIT")
+
+    assert not done
+    assert opening.result() == "0001"
+
+
 async def test_a_lock_that_is_never_released_makes_writes_unavailable(path: Path) -> None:
     async with opened(path, busy_seconds=0.05) as (store, _):
         run = await claimed(store, "r")

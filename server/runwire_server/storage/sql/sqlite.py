@@ -6,7 +6,9 @@ synchronous=NORMAL: what was committed survives a kill -9 of the process.
 
 import asyncio
 import queue
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ _READERS = 3
 _WAITING_MAX = 10_000
 _BATCH_MAX = 500
 _CLOSE_SECONDS = 10.0
+_WAL_RETRY_SECONDS = 0.02
 
 
 @dataclass(slots=True, eq=False)
@@ -201,7 +204,7 @@ def make_engine(path: Path, *, begin: str, connections: int, busy_seconds: float
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _use_wal(cursor, busy_seconds)
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.close()
 
@@ -210,6 +213,24 @@ def make_engine(path: Path, *, begin: str, connections: int, busy_seconds: float
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _use_wal(cursor: sqlite3.Cursor, busy_seconds: float) -> None:
+    """Turn the file to WAL, which it then stays.
+
+    SQLite does not wait for locks here, as it does elsewhere: of two processes that start on a new file, one would
+    fail.
+    """
+    deadline = time.monotonic() + busy_seconds
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(_WAL_RETRY_SECONDS)
+        else:
+            return
 
 
 def _unavailable(error: Exception) -> UnavailableError:
