@@ -1,12 +1,13 @@
 """Sessions: what belongs to a conversation, and which part of it a reader gets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from runwire_server.domain.content import JsonObject, Message, Role
 from runwire_server.domain.events import Event, MessagePayload, ToolResults
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.retention import NEVER, Expiry
 
 EVENTS_MAX = 1000
 
@@ -22,6 +23,15 @@ class Session:
     event_count: int = 0
     last_position: int = 0
     display_name: str = ""
+    expiry: Expiry = NEVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChange:
+    """What to change of a session. What is None stays."""
+
+    display_name: str | None = None
+    expiry: Expiry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,27 @@ class SessionEvent:
 
     position: int
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEvent:
+    """An observation beside the conversation, at its place in its track: 1, 2, 3, … `payload` is JSON text."""
+
+    position: int
+    create_time: datetime
+    payload: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCopy:
+    """A whole session, to be written elsewhere. `session.state` is the session's own tier only.
+
+    `tracks` has the last position of each track, which may be beyond its last event.
+    """
+
+    session: Session
+    events: Sequence[SessionEvent] = ()
+    tracks: Mapping[str, tuple[int, Sequence[TrackEvent]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

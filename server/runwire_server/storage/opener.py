@@ -1,74 +1,65 @@
 """Choose an adapter by URL. The only module that knows every adapter."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import replace
 
 from runwire_server.domain.errors import InvalidRequestError
+from runwire_server.domain.retention import Retention
 from runwire_server.storage.port import Store
+from runwire_server.storage.url import StoreUrl, parse_store_url
+
+# The extra of the distribution that brings a module that a store needs.
+_EXTRAS = {"redis": "redis", "asyncpg": "postgres", "asyncmy": "mysql", "greenlet": "postgres"}
 
 
 @asynccontextmanager
 async def open_store(
-    url: str, *, migrate: bool = True, clock: Callable[[], float] = time.time
+    url: str,
+    *,
+    retention: Retention | None = None,
+    migrate: bool = True,
+    clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[Store, None]:
-    """Open the store at `url` and close it on exit.
+    """Open the store at `url` (see storage.url) and close it on exit.
 
-    `memory:`, or `sqlite:PATH` (also sqlite:///PATH and sqlite:////ABSOLUTE, as SQLAlchemy writes them). `clock`
-    judges leases. With `migrate` the schema is brought up to date.
+    `clock`, in seconds since 1970, judges what has expired, and leases; without it leases are judged by the clock of
+    the database that replicas share. The schema is brought up to date unless `migrate` or the URL's option says no.
 
     Raises: InvalidRequestError (field store) for a URL that is none; UnavailableError when it cannot be opened, or,
     without `migrate`, when its schema is not the current one.
     """
-    store = await _open(url, migrate=migrate, clock=clock)
+    parsed = parse_store_url(url)
+    if not migrate:
+        parsed = replace(parsed, options=replace(parsed.options, migrate=False))
+    store = await _open(parsed, retention or Retention(), clock)
     try:
         yield store
     finally:
         await store.close()
 
 
-async def _open(url: str, *, migrate: bool, clock: Callable[[], float]) -> Store:
-    scheme, _, rest = url.partition(":")
-    match scheme:
-        case "memory":
-            if rest not in {"", "//"}:
-                raise InvalidRequestError.of("store", "memory has no path: memory:")
-            from runwire_server.storage.memory import MemoryStore
+async def _open(url: StoreUrl, retention: Retention, clock: Callable[[], float] | None) -> Store:
+    try:
+        match url.kind:
+            case "memory":
+                from runwire_server.storage.memory.store import MemoryStore
 
-            return MemoryStore(clock)
-        case "sqlite":
-            from runwire_server.storage.sql.open_sqlite import open_sqlite
+                return MemoryStore(retention, clock or time.time)
+            case "redis":
+                from runwire_server.storage.redis.open_redis import open_redis
 
-            return await open_sqlite(sqlite_path(rest), may_migrate=migrate, clock=clock)
-        case "redis" | "rediss" | "postgresql" | "postgres" | "mysql" | "mariadb":
-            raise InvalidRequestError.of("store", f"{scheme} comes with a later version")
-        case _:
-            raise InvalidRequestError.of(
-                "store", f"there is no store for {scheme!r}: use sqlite:PATH or memory:"
-            )
+                return await open_redis(url, retention, clock)
+            case _:
+                from runwire_server.storage.sql.open_sql import open_sql
 
-
-async def migrate_store(url: str) -> str:
-    """Bring the schema at `url` up to date and return its version; empty for a store without one.
-
-    Raises: as open_store.
-    """
-    scheme, _, rest = url.partition(":")
-    if scheme != "sqlite":
-        async with open_store(url):
-            return ""
-    from runwire_server.storage.sql.open_sqlite import prepare_sqlite
-
-    return await asyncio.to_thread(prepare_sqlite, sqlite_path(rest), may_migrate=True)
-
-
-def sqlite_path(rest: str) -> Path:
-    """Return the path of a URL without its scheme. Raises: InvalidRequestError."""
-    path = rest[3:] if rest.startswith("///") else rest
-    if not path or path.startswith("//"):
-        raise InvalidRequestError.of("store", "sqlite needs a path: sqlite:runwire.db")
-    if path == ":memory:":
-        raise InvalidRequestError.of("store", "several connections cannot share :memory: - use memory:")
-    return Path(path)
+                return await open_sql(url, retention, clock)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        raise InvalidRequestError.of(
+            "store",
+            f"{url.scheme} needs {error.name}, which is not installed: pip install 'runwire[{extra}]'",
+        ) from error

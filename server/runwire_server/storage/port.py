@@ -1,19 +1,33 @@
-"""The storage contract. tests/conformance/test_store.py is its executable half.
+"""The storage contract. tests/conformance is its executable half.
 
 No rule lives behind it: adapters keep what domain functions decide. Every method either does all it says or
-nothing. All raise UnavailableError when the storage cannot be reached; a driver's own exceptions never come out.
-Returned objects are the caller's: changing one changes nothing stored. Times are aware UTC.
+nothing. All raise UnavailableError when the storage cannot be reached or does not answer in time, and
+LimitExceededError when it has no room or no connection left; a driver's own exceptions never come out.
+Returned objects are the caller's: changing one changes nothing stored. Times are aware UTC, in microseconds.
+
+`now` is what a write is dated with; the store's clock judges what has expired. A session that has expired or is
+deleted is gone for every method, whether or not its data is still there; the same goes for expired state and tracks,
+which are empty. A write renews the expiry of the session (and of the tiers of state) that it writes to, as
+domain.retention says; reads renew nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.runs import CancelRequest, Run, RunState
-from runwire_server.domain.sessions import EventQuery, Session, SessionEvent
+from runwire_server.domain.sessions import (
+    EventQuery,
+    Session,
+    SessionChange,
+    SessionCopy,
+    SessionEvent,
+    TrackEvent,
+)
 from runwire_server.domain.state import Tier
 
 T = TypeVar("T")
@@ -45,6 +59,7 @@ class Append:
     `run` is the record as it shall be: its key, its attempt, its new last_sequence, state, usage and end. `after` is
     the sequence that the log must end at. `events` are the run's, numbered from after + 1. `session_events` go to the
     run's session too, in order; the store gives them their positions. `state_delta` is merged into its tiers.
+    Both are dated run.last_event_time.
     """
 
     run: Run
@@ -57,8 +72,16 @@ class Append:
 class SessionStore(Protocol):
     """Sessions, without their events."""
 
-    async def create_session(self, key: SessionKey, state: JsonObject, now: datetime) -> Session:
-        """Make a session. `state` may have keys of all tiers.
+    async def create_session(
+        self,
+        key: SessionKey,
+        state: JsonObject,
+        now: datetime,
+        *,
+        ttl: timedelta | None = None,
+        display_name: str = "",
+    ) -> Session:
+        """Make a session. `state` may have keys of all tiers; `ttl` is as in Retention.session_expiry.
 
         Raises:
             AlreadyExistsError: The session exists. Nothing is written, state included.
@@ -66,11 +89,17 @@ class SessionStore(Protocol):
         ...
 
     async def get_or_create_session(
-        self, key: SessionKey, state: JsonObject, now: datetime
+        self,
+        key: SessionKey,
+        state: JsonObject,
+        now: datetime,
+        *,
+        ttl: timedelta | None = None,
+        display_name: str = "",
     ) -> tuple[Session, bool]:
         """Return the session and whether this call made it. Of many at once, exactly one makes it.
 
-        `state` counts only when it is made.
+        What is given beside the key counts only when it is made. Finding it renews nothing.
         """
         ...
 
@@ -87,10 +116,35 @@ class SessionStore(Protocol):
         """
         ...
 
-    async def delete_session(self, key: SessionKey) -> bool:
-        """Delete the session, its events and its own state. Return whether there was one.
+    async def update_session(self, key: SessionKey, change: SessionChange, now: datetime) -> Session:
+        """Change the session and return it. Moves its update time. Raises: NotFoundError."""
+        ...
 
-        Its runs stay until their retention ends; the state of the user and of the app stays.
+    async def delete_session(self, key: SessionKey, *, purge: bool = False) -> bool:
+        """Delete the session, its events, its tracks and its own state. Return whether there was one.
+
+        It can be restored for Retention.deleted_ttl; not when that is 0 or with `purge`, which also deletes for good
+        what was deleted before under this key. Its runs stay until their retention ends; the state of the user and
+        of the app stays.
+        """
+        ...
+
+    async def restore_session(self, key: SessionKey, now: datetime) -> Session:
+        """Undo the last delete_session of this key, and return the session as it was. Renews its expiry.
+
+        Its update time stays. Of several sessions deleted under one key the one deleted last comes back.
+
+        Raises:
+            NotFoundError: Nothing can be restored (any more).
+            AlreadyExistsError: There is a session with this key.
+        """
+        ...
+
+    async def clean_up(self, *, limit: int) -> int:
+        """Delete for good what has expired or can be restored no more. Return how many sessions, states and events.
+
+        Works in small transactions, so that writers go on, and never takes what was renewed meanwhile. Call it until
+        it returns less than `limit`.
         """
         ...
 
@@ -101,12 +155,35 @@ class SessionEventStore(Protocol):
     async def append_session_event(self, key: SessionKey, event: Event, now: datetime) -> SessionEvent:
         """Append an event outside a run, and merge its state_delta. Moves the session's update time.
 
-        An event id that the session has already: return that event, write nothing. Raises: NotFoundError.
+        An event id that the session has already: return that event, write nothing. Events beyond
+        Retention.event_limit are deleted, see Retention.excess. Raises: NotFoundError.
         """
         ...
 
     async def list_session_events(self, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
         """Return at most query.limit events, by position. Raises: NotFoundError."""
+        ...
+
+
+class TrackStore(Protocol):
+    """Observations beside the conversation. A session's tracks come and go with it."""
+
+    async def append_track_events(
+        self, key: SessionKey, track: str, payloads: Sequence[str], now: datetime
+    ) -> list[TrackEvent]:
+        """Append to the track, which begins with the first. Moves the session's update time.
+
+        Return the events with their positions. Raises: NotFoundError (session).
+        """
+        ...
+
+    async def list_track_events(
+        self, key: SessionKey, track: str, *, after: int, limit: int
+    ) -> list[TrackEvent]:
+        """Return up to `limit` events after that position, in order. Empty for an unknown track.
+
+        Raises: NotFoundError (session).
+        """
         ...
 
 
@@ -178,7 +255,8 @@ class RunStore(Protocol):
         """Write events, session events, state and the run's record in one transaction.
 
         `cancel` and `fingerprint` of the stored record are kept, whatever write.run has. The session's update time
-        moves when it gets events or state. Session events are dropped when the session has been deleted.
+        moves when it gets events or state, and its event limit holds. Session events and the session's own state are
+        dropped when the session is gone.
 
         Raises:
             FencedError: The stored attempt is not write.run.attempt, or the log does not end at write.after, or the
@@ -226,16 +304,45 @@ class LiveStore(Protocol):
         ...
 
 
-class Store(SessionStore, SessionEventStore, StateStore, RunStore, LiveStore, Protocol):
+class CopyStore(Protocol):
+    """Moving everything that clients keep to another store."""
+
+    async def list_owners(self, tier: Tier, *, limit: int, cursor: str | None = None) -> Page[SessionKey]:
+        """List what has something in this tier: sessions, users with state, or apps with state.
+
+        In any order that pages can follow; what comes or goes meanwhile may be missed. Fields of the key that the
+        tier does not need are empty. Raises: InvalidRequestError for a bad cursor.
+        """
+        ...
+
+    async def read_copy(self, key: SessionKey) -> SessionCopy:
+        """Return a whole session as it is at one moment. Raises: NotFoundError."""
+        ...
+
+    async def write_copy(self, copy: SessionCopy) -> None:
+        """Make a session of a copy: same positions, times and expiry. Retention does not apply.
+
+        Raises: AlreadyExistsError, as create_session.
+        """
+        ...
+
+
+class Store(
+    SessionStore, SessionEventStore, TrackStore, StateStore, RunStore, LiveStore, CopyStore, Protocol
+):
     """All of it. Made by storage.opener.open_store."""
 
     @property
     def kind(self) -> str:
-        """memory, sqlite, …"""
+        """memory, sqlite, redis, postgresql, mysql or mariadb."""
         ...
 
     async def check(self) -> None:
         """Return when the storage answers. Raises: UnavailableError."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when all that was accepted is durable. Appends wait for that anyway, unless they are deferred."""
         ...
 
     async def close(self) -> None:
