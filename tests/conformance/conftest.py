@@ -1,19 +1,26 @@
 """The stores that the conformance suite runs over. A new adapter adds a parameter, and nothing else."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runwire_server.domain.retention import Retention
 from runwire_server.storage.opener import open_store
 from runwire_server.storage.port import Store
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+OpenWith = Callable[..., Awaitable[Store]]
 
 
 class Clock:
     """The store's clock, in seconds, moved by tests."""
 
     def __init__(self) -> None:
-        self.now = 1_800_000_000.0
+        self.now = NOW.timestamp()
 
     def __call__(self) -> float:
         return self.now
@@ -21,12 +28,29 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still."""
+    """A clock that stands still, at NOW."""
     return Clock()
 
 
 @pytest.fixture(params=["memory:", "sqlite:{folder}/store.db"], ids=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
-    """An empty store."""
-    async with open_store(str(request.param).format(folder=tmp_path), clock=clock) as opened:
-        yield opened
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store."""
+    return str(request.param).format(folder=tmp_path)
+
+
+@pytest.fixture
+async def open_with(url: str, clock: Clock) -> AsyncIterator[OpenWith]:
+    """Opens the store with a retention of these fields."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**fields: Any) -> Store:
+            opening = open_store(url, retention=Retention(**fields), clock=clock)
+            return await stack.enter_async_context(opening)
+
+        yield make
+
+
+@pytest.fixture
+async def store(open_with: OpenWith) -> Store:
+    """An empty store that keeps everything as by default."""
+    return await open_with()

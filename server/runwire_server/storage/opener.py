@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from runwire_server.domain.errors import InvalidRequestError
 from runwire_server.domain.retention import Retention
-from runwire_server.storage.port import Store
+from runwire_server.storage.port import MigrationStatus, Store
 from runwire_server.storage.url import StoreUrl, parse_store_url
 
 # The extra of the distribution that brings a module that a store needs.
+_SQL_KINDS = {"sqlite", "postgresql", "mysql"}
 _EXTRAS = {"redis": "redis", "asyncpg": "postgres", "asyncmy": "mysql", "greenlet": "postgres"}
 
 
@@ -63,3 +64,28 @@ async def _open(url: StoreUrl, retention: Retention, clock: Callable[[], float] 
             "store",
             f"{url.scheme} needs {error.name}, which is not installed: pip install 'runwire[{extra}]'",
         ) from error
+
+
+async def migrate_store(url: str) -> str:
+    """Bring the schema at `url` up to date and return its version; empty for a store without one.
+
+    Raises: as open_store.
+    """
+    parsed = parse_store_url(url)
+    if parsed.kind not in _SQL_KINDS:
+        return ""
+    from runwire_server.storage.sql.migrate import migrate
+    from runwire_server.storage.sql.open_sql import prepare
+
+    version: str = await prepare(parsed, migrate)
+    return version
+
+
+async def migration_status(url: str) -> MigrationStatus:
+    """Return how far the schema at `url` is; all empty for a store without one. Raises: as open_store."""
+    parsed = parse_store_url(url)
+    if parsed.kind not in _SQL_KINDS:
+        return MigrationStatus("", "", ())
+    from runwire_server.storage.sql.open_sql import read_status
+
+    return await read_status(parsed)

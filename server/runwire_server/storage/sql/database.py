@@ -1,20 +1,32 @@
 """What the SQL store needs of a database. The work is the same synchronous functions everywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from runwire_server.domain.errors import RunwireError
 from runwire_server.storage.sql.append import PreparedAppend
 
 T = TypeVar("T")
+# append.append_all with the store's retention and clock.
+AppendAll = Callable[[Connection, Sequence[PreparedAppend]], list[RunwireError | None]]
 
 
 class Database(Protocol):
-    """Runs work in transactions. Its driver's exceptions come out as UnavailableError."""
+    """Runs work in transactions. Its driver's exceptions come out as UnavailableError or LimitExceededError.
+
+    Work may be run again from its beginning when the database undid it (a deadlock, two that insert the same), so it
+    does nothing but talk to its connection.
+    """
+
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether writes come one after the other, each seeing all those before it."""
+        ...
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run work that only reads, on one consistent view."""
+        """Run work that only reads. Each of its statements sees what was committed when it began."""
         ...
 
     async def write(self, work: Callable[[Connection], T]) -> T:

@@ -1,18 +1,37 @@
 """Bring a database's schema up to date, or refuse to use one that is not."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.schema import CreateSchema
 
 from runwire_server.domain.errors import UnavailableError
+from runwire_server.storage.port import MigrationStatus
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-_VERSION_TABLE = "runwire_schema"
+# Any number, the same for all replicas.
+_LOCK = 7_286_946_283
 
 
-def migrate(connection: Connection) -> str:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a store's tables are called: `prefix` begins all names, `schema` is PostgreSQL's."""
+
+    prefix: str = ""
+    schema: str = ""
+
+    @property
+    def version_table(self) -> str:
+        """The table that knows the schema's version."""
+        return f"{self.prefix or 'runwire_'}schema"
+
+
+def migrate(connection: Connection, names: Names, target: str = "") -> str:
     """Apply what is missing, in the caller's transaction, and return the schema's version.
+
+    Of several replicas that start at once one does it; the others wait. Empty `target`: the newest revision.
 
     Raises: UnavailableError for a schema that is newer than this version of Runwire.
     """
@@ -21,12 +40,15 @@ def migrate(connection: Connection) -> str:
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
+    _lock(connection, names)
     script = ScriptDirectory(str(_SCRIPTS))
-    head = str(script.get_current_head())
+    head = target or str(script.get_current_head())
     with EnvironmentContext(Config(), script, destination_rev=head) as environment:
         environment.configure(
             connection=connection,
-            version_table=_VERSION_TABLE,
+            version_table=names.version_table,
+            version_table_schema=names.schema or None,
+            index_prefix=names.prefix,
             fn=lambda revision, _: script._upgrade_revs(head, revision),  # noqa: SLF001 -- as alembic.command does
         )
         _refuse_newer(environment.get_context().get_current_revision(), script)
@@ -35,18 +57,37 @@ def migrate(connection: Connection) -> str:
     return head
 
 
-def require_current(connection: Connection) -> None:
-    """Raises: UnavailableError when the schema is not the one that this version needs."""
+def status(connection: Connection, names: Names) -> MigrationStatus:
+    """Return how far the schema is. Raises: UnavailableError for one that is newer than this version of Runwire."""
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
     script = ScriptDirectory(str(_SCRIPTS))
-    has_table = inspect(connection).has_table(_VERSION_TABLE)
-    context = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE})
+    options = {"version_table": names.version_table, "version_table_schema": names.schema or None}
+    has_table = inspect(connection).has_table(names.version_table, schema=names.schema or None)
+    context = MigrationContext.configure(connection, opts=options)
     current = context.get_current_revision() if has_table else None
     _refuse_newer(current, script)
-    if current != script.get_current_head():
+    head = str(script.get_current_head())
+    revisions = script.iterate_revisions(head, current) if current != head else ()
+    return MigrationStatus(current or "", head, tuple(reversed([str(one.revision) for one in revisions])))
+
+
+def require_current(connection: Connection, names: Names) -> None:
+    """Raises: UnavailableError when the schema is not the one that this version needs."""
+    if status(connection, names).pending:
         raise UnavailableError("the store's schema is not up to date: run `runwire migrate`")
+
+
+def _lock(connection: Connection, names: Names) -> None:
+    """Let one process migrate at a time, until the transaction or the connection ends. SQLite does so by itself."""
+    match connection.dialect.name:
+        case "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            if names.schema and not inspect(connection).has_schema(names.schema):
+                connection.execute(CreateSchema(names.schema, if_not_exists=True))
+        case "mysql" | "mariadb":
+            connection.execute(text("SELECT GET_LOCK(:lock, 60)"), {"lock": f"runwire {names.prefix}"})
 
 
 def _refuse_newer(current: str | None, script: Any) -> None:

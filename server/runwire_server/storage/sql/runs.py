@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, text, update
 
 from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
@@ -21,6 +21,7 @@ from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page, RunFilter
 from runwire_server.storage.sql import sessions
 from runwire_server.storage.sql.tables import cancel_marks, leases, run_events, runs, to_micros
+from runwire_server.storage.sql.transaction import Transaction
 
 ENDED = tuple(state.value for state in TERMINAL_STATES)
 # Conditions name the states that are wanted, not those that are not: only so do databases use the index.
@@ -28,18 +29,19 @@ _LIVE = tuple(state.value for state in RunState if not state.is_terminal)
 _LEFT_MICROS = 86_400_000_000
 
 
-def create(connection: Connection, run: Run) -> tuple[Run, bool]:
+def create(t: Transaction, run: Run) -> tuple[Run, bool]:
     """Save a new run, with the cancel that came before it. Return it and whether it is new."""
-    known = _find(connection, run.key)
+    known = _find(t, run.key)
     if known is not None:
         return _run(known), False
-    sessions.require(connection, run.session)
-    mark = connection.execute(select(cancel_marks).where(_is_mark(run.key))).first()
+    # Locked, so that ordinals of one session are committed in their order, which is that of its queue.
+    sessions.lock(t, run.session)
+    mark = t.execute(select(cancel_marks).where(_is_mark(run.key))).first()
     if mark is not None:
-        connection.execute(delete(cancel_marks).where(_is_mark(run.key)))
+        t.execute(delete(cancel_marks).where(_is_mark(run.key)))
         if mark.expire_time > to_micros(run.create_time):
             run = replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
-    connection.execute(
+    t.execute(
         insert(runs).values(
             app_name=run.key.app_name,
             request_id=run.key.request_id,
@@ -56,12 +58,12 @@ def create(connection: Connection, run: Run) -> tuple[Run, bool]:
     return run, True
 
 
-def get(connection: Connection, key: RunKey) -> Run:
+def get(t: Transaction, key: RunKey) -> Run:
     """Return the run. Raises: NotFoundError."""
-    return _run(_require(connection, key))
+    return _run(_require(t, key))
 
 
-def list_runs(connection: Connection, wanted: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
+def list_runs(t: Transaction, wanted: RunFilter, limit: int, cursor: str | None) -> Page[Run]:
     """List runs by creation, newest first."""
     query = select(runs).where(runs.c.app_name == wanted.app_name)
     for name in ("user_id", "session_id", "agent_name"):
@@ -71,37 +73,35 @@ def list_runs(connection: Connection, wanted: RunFilter, limit: int, cursor: str
         query = query.where(runs.c.state.in_([state.value for state in wanted.states]))
     if cursor is not None:
         query = query.where(runs.c.ordinal < parse_cursor(cursor, int)[0])
-    rows = connection.execute(query.order_by(runs.c.ordinal.desc()).limit(limit + 1)).all()
+    rows = t.execute(query.order_by(runs.c.ordinal.desc()).limit(limit + 1)).all()
     following = make_cursor(rows[limit - 1].ordinal) if len(rows) > limit else None
     return Page(tuple(_run(row) for row in rows[:limit]), following)
 
 
 def request_cancel(
-    connection: Connection, key: RunKey, request: CancelRequest, now: datetime, remember_until: datetime
+    t: Transaction, key: RunKey, request: CancelRequest, now: datetime, remember_until: datetime
 ) -> tuple[Run | None, bool]:
     """Write a cancel into the run, or remember it for the run that may come."""
-    row = _find(connection, key)
+    row = _find(t, key, is_locked=True)
     if row is None:
-        return None, _remember(connection, key, request, now, remember_until)
+        return None, _remember(t, key, request, now, remember_until)
     run = _run(row)
     if run.state.is_terminal or not request.overrides(run.cancel):
         return run, False
-    connection.execute(
+    t.execute(
         update(runs).where(_is_run(key)).values(cancel_mode=request.mode.value, cancel_reason=request.reason)
     )
     return replace(run, cancel=request), True
 
 
-def _remember(
-    connection: Connection, key: RunKey, request: CancelRequest, now: datetime, until: datetime
-) -> bool:
-    connection.execute(delete(cancel_marks).where(cancel_marks.c.expire_time <= to_micros(now)))
-    mark = connection.execute(select(cancel_marks).where(_is_mark(key))).first()
+def _remember(t: Transaction, key: RunKey, request: CancelRequest, now: datetime, until: datetime) -> bool:
+    t.execute(delete(cancel_marks).where(cancel_marks.c.expire_time <= to_micros(now)))
+    mark = t.execute(select(cancel_marks).where(_is_mark(key))).first()
     if mark is not None:
         if not request.overrides(CancelRequest(CancelMode(mark.mode), mark.reason)):
             return False
-        connection.execute(delete(cancel_marks).where(_is_mark(key)))
-    connection.execute(
+        t.execute(delete(cancel_marks).where(_is_mark(key)))
+    t.execute(
         insert(cancel_marks).values(
             app_name=key.app_name,
             request_id=key.request_id,
@@ -113,9 +113,28 @@ def _remember(
     return True
 
 
-def claim(connection: Connection, key: RunKey, owner: ReplicaId, attempt: int, now: datetime) -> Run | None:
+def has_mark(t: Transaction, key: RunKey) -> bool:
+    """Whether a cancel waits for this run."""
+    return t.execute(select(cancel_marks.c.mode).where(_is_mark(key))).first() is not None
+
+
+def take_mark(t: Transaction, key: RunKey, now: datetime) -> Run | None:
+    """Write the cancel that waits for a run into it, if both are there. Return the run, if it is."""
+    row = _find(t, key, is_locked=True)
+    mark = t.execute(select(cancel_marks).where(_is_mark(key)).with_for_update()).first()
+    if row is None or mark is None:
+        return None if row is None else _run(row)
+    t.execute(delete(cancel_marks).where(_is_mark(key)))
+    run = _run(row)
+    if mark.expire_time <= to_micros(now):
+        return run
+    request = CancelRequest(CancelMode(mark.mode), mark.reason)
+    return request_cancel(t, key, request, now, now)[0]
+
+
+def claim(t: Transaction, key: RunKey, owner: ReplicaId, attempt: int, now: datetime) -> Run | None:
     """Take the run, when it is first in its session's queue."""
-    row = _require(connection, key)
+    row = _require(t, key, is_locked=True)
     run = _run(row)
     if run.attempt != attempt or run.state.is_terminal:
         return None
@@ -126,79 +145,90 @@ def claim(connection: Connection, key: RunKey, owner: ReplicaId, attempt: int, n
         runs.c.ordinal < row.ordinal,
         runs.c.state.in_(_LIVE),
     )
-    if connection.execute(earlier.limit(1)).first() is not None:
+    if t.execute(earlier.limit(1)).first() is not None:
         return None
     if run.state is RunState.QUEUED:
         run = replace(run, state=RunState.RUNNING, start_time=now)
     run = replace(run, attempt=attempt + 1, owner=owner)
     statement = update(runs).where(_is_run(key), runs.c.attempt == attempt).values(**changing_columns(run))
-    return run if connection.execute(statement).rowcount else None
+    return run if t.execute(statement).rowcount else None
 
 
-def list_events(connection: Connection, key: RunKey, after: int, limit: int) -> list[Event]:
+def list_events(t: Transaction, key: RunKey, after: int, limit: int) -> list[Event]:
     """Return durable events in order. Raises: NotFoundError."""
     query = (
         select(run_events)
-        .where(
-            run_events.c.app_name == key.app_name,
-            run_events.c.request_id == key.request_id,
-            run_events.c.sequence > after,
-        )
+        .join(runs, runs.c.ordinal == run_events.c.run)
+        .where(_is_run(key), run_events.c.sequence > after)
         .order_by(run_events.c.sequence)
         .limit(limit)
     )
-    rows = connection.execute(query).all()
+    rows = t.execute(query).all()
     if not rows:
-        _require(connection, key)
+        _require(t, key)
     return [decode_event(row.kind, row.payload, row.envelope) for row in rows]
 
 
-def delete_ended_before(connection: Connection, end_time: datetime, limit: int) -> int:
+def delete_ended_before(t: Transaction, end_time: datetime, limit: int) -> int:
     """Delete terminal runs and their logs. Return how many."""
-    query = select(runs.c.app_name, runs.c.request_id).where(runs.c.end_time < to_micros(end_time))
-    keys = [RunKey(*row) for row in connection.execute(query.limit(limit))]
-    for key in keys:
-        connection.execute(
-            delete(run_events).where(
-                run_events.c.app_name == key.app_name, run_events.c.request_id == key.request_id
-            )
-        )
-        connection.execute(delete(runs).where(_is_run(key)))
-    return len(keys)
+    query = select(runs.c.ordinal).where(runs.c.end_time < to_micros(end_time)).limit(limit)
+    gone = list(t.execute(query.with_for_update(skip_locked=True)).scalars())
+    if gone:
+        t.execute(delete(run_events).where(run_events.c.run.in_(gone)))
+        t.execute(delete(runs).where(runs.c.ordinal.in_(gone)))
+    return len(gone)
 
 
-def has_events(connection: Connection, key: RunKey, after: int) -> bool:
+def has_events(t: Transaction, key: RunKey, after: int) -> bool:
     """Whether the log goes on after that sequence; also true when there is no such run (any more)."""
-    last = connection.execute(select(runs.c.last_sequence).where(_is_run(key))).scalar_one_or_none()
+    last = t.execute(select(runs.c.last_sequence).where(_is_run(key))).scalar_one_or_none()
     return last is None or last > after
 
 
-def list_orphans(connection: Connection, now_micros: int, limit: int) -> list[Run]:
+def list_orphans(t: Transaction, limit: int) -> list[Run]:
     """Return runs that have not ended and whose owner has no lease, oldest first."""
-    alive = select(leases.c.replica).where(leases.c.expire_time > now_micros)
+    alive = select(leases.c.replica).where(leases.c.expire_time > lease_time(t))
     query = select(runs).where(runs.c.state.in_(_LIVE), runs.c.owner.not_in(alive))
-    return [_run(row) for row in connection.execute(query.order_by(runs.c.ordinal).limit(limit))]
+    return [_run(row) for row in t.execute(query.order_by(runs.c.ordinal).limit(limit))]
 
 
-def list_cancel_requests(connection: Connection, owner: ReplicaId, limit: int) -> list[Run]:
+def list_cancel_requests(t: Transaction, owner: ReplicaId, limit: int) -> list[Run]:
     """Return the owner's runs that have not ended and are asked to."""
     query = select(runs).where(
         runs.c.owner == owner, runs.c.state.in_(_LIVE), runs.c.cancel_mode.is_not(None)
     )
-    return [_run(row) for row in connection.execute(query.limit(limit))]
+    return [_run(row) for row in t.execute(query.limit(limit))]
 
 
-def renew_lease(connection: Connection, replica: ReplicaId, expire_micros: int) -> None:
+def renew_lease(t: Transaction, replica: ReplicaId, ttl_micros: int) -> None:
     """Set the end of a replica's lease. A new replica sweeps away what others left long ago."""
-    statement = update(leases).where(leases.c.replica == replica).values(expire_time=expire_micros)
-    if not connection.execute(statement).rowcount:
-        connection.execute(delete(leases).where(leases.c.expire_time < expire_micros - _LEFT_MICROS))
-        connection.execute(insert(leases).values(replica=replica, expire_time=expire_micros))
+    until = lease_time(t) + ttl_micros
+    known = select(leases.c.replica).where(leases.c.replica == replica).with_for_update()
+    if t.execute(known).first() is None:
+        t.execute(delete(leases).where(leases.c.expire_time < until - _LEFT_MICROS))
+        t.execute(insert(leases).values(replica=replica, expire_time=until))
+    else:
+        t.execute(update(leases).where(leases.c.replica == replica).values(expire_time=until))
 
 
-def release_lease(connection: Connection, replica: ReplicaId) -> None:
+def lease_time(t: Transaction) -> int:
+    """Return the time that judges leases, in microseconds: the database's, which is one for all replicas."""
+    if not t.is_real:
+        return t.at
+    match t.connection.dialect.name:
+        case "postgresql":
+            query = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+        case "mysql" | "mariadb":
+            query = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
+        case _:
+            return t.at  # those who share a file share a clock
+    found: int = t.execute(text(query)).scalar_one()
+    return found
+
+
+def release_lease(t: Transaction, replica: ReplicaId) -> None:
     """Drop a replica's lease."""
-    connection.execute(delete(leases).where(leases.c.replica == replica))
+    t.execute(delete(leases).where(leases.c.replica == replica))
 
 
 def changing_columns(run: Run) -> dict[str, Any]:
@@ -221,12 +251,13 @@ def _is_mark(key: RunKey) -> ColumnElement[bool]:
     return and_(cancel_marks.c.app_name == key.app_name, cancel_marks.c.request_id == key.request_id)
 
 
-def _find(connection: Connection, key: RunKey) -> Row[Any] | None:
-    return connection.execute(select(runs).where(_is_run(key))).first()
+def _find(t: Transaction, key: RunKey, *, is_locked: bool = False) -> Row[Any] | None:
+    query = select(runs).where(_is_run(key))
+    return t.execute(query.with_for_update() if is_locked else query).first()
 
 
-def _require(connection: Connection, key: RunKey) -> Row[Any]:
-    row = _find(connection, key)
+def _require(t: Transaction, key: RunKey, *, is_locked: bool = False) -> Row[Any]:
+    row = _find(t, key, is_locked=is_locked)
     if row is None:
         raise NotFoundError("run", key.request_id)
     return row

@@ -1,59 +1,276 @@
-"""Sessions and their events. All functions run in the caller's transaction."""
+"""Sessions, without their events. All functions run in the caller's transaction."""
 
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, insert, or_, select, update
 
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import AlreadyExistsError, NotFoundError
-from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
-from runwire_server.domain.sessions import EventQuery, Session, SessionEvent, is_user_event
-from runwire_server.domain.state import Tier, merged_view
-from runwire_server.storage.codec import StoredEvent, decode_event, encode_event
+from runwire_server.domain.retention import Expiry
+from runwire_server.domain.sessions import Session, SessionChange
+from runwire_server.domain.state import Tier, merge_state, merged_view, split_delta
+from runwire_server.storage.codec import decode_value, encode_value
 from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page
-from runwire_server.storage.sql.state import delete_session_state, merge_delta, read_state
-from runwire_server.storage.sql.tables import from_micros, session_events, sessions, to_micros
+from runwire_server.storage.sql import tiers
+from runwire_server.storage.sql.tables import (
+    from_micros,
+    optional_micros,
+    optional_time,
+    sessions,
+    tier_states,
+    to_micros,
+)
+from runwire_server.storage.sql.transaction import Transaction
+
+_app_states, _user_states = tier_states.alias("app_states"), tier_states.alias("user_states")
+IS_LIVE = and_(
+    sessions.c.app_name == bindparam("of_app"),
+    sessions.c.user_id == bindparam("of_user"),
+    sessions.c.session_id == bindparam("of_session"),
+    sessions.c.live == 1,
+)
+# With the state of all tiers: a session is read in one round trip.
+_WHOLE = (
+    select(
+        sessions,
+        _app_states.c.state.label("app_state"),
+        _app_states.c.expire_time.label("app_expire_time"),
+        _user_states.c.state.label("user_state"),
+        _user_states.c.expire_time.label("user_expire_time"),
+    )
+    .outerjoin(
+        _app_states,
+        and_(
+            _app_states.c.tier == Tier.APP.value,
+            _app_states.c.app_name == sessions.c.app_name,
+            _app_states.c.user_id == "",
+        ),
+    )
+    .outerjoin(
+        _user_states,
+        and_(
+            _user_states.c.tier == Tier.USER.value,
+            _user_states.c.app_name == sessions.c.app_name,
+            _user_states.c.user_id == sessions.c.user_id,
+        ),
+    )
+)
+_READ = _WHOLE.where(IS_LIVE)
+_EXISTS = select(sessions.c.id, sessions.c.expire_time).where(IS_LIVE)
+_OWN_STATE = select(sessions.c.state, sessions.c.expire_time).where(IS_LIVE)
+_LOCK = (
+    select(
+        sessions.c.id,
+        sessions.c.app_name,
+        sessions.c.user_id,
+        sessions.c.session_id,
+        sessions.c.last_position,
+        sessions.c.last_user_position,
+        sessions.c.event_count,
+        sessions.c.update_time,
+        sessions.c.ttl,
+        sessions.c.expire_time,
+    )
+    .where(
+        sessions.c.app_name == bindparam("of_app"),
+        sessions.c.user_id == bindparam("of_user"),
+        sessions.c.session_id.in_(bindparam("names", expanding=True)),
+        sessions.c.live == 1,
+    )
+    .order_by(sessions.c.session_id)
+    .with_for_update()
+)
+_SAVE = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("of_id"))
+    .values(
+        last_position=bindparam("new_last_position"),
+        last_user_position=bindparam("new_last_user_position"),
+        event_count=bindparam("new_event_count"),
+        update_time=bindparam("new_update_time"),
+        expire_time=bindparam("new_expire_time"),
+    )
+)
+_STATE = select(sessions.c.state).where(sessions.c.id == bindparam("of_id"))
+_SET_STATE = update(sessions).where(sessions.c.id == bindparam("of_id")).values(state=bindparam("new_state"))
+_RETIRE = update(sessions).where(sessions.c.id == bindparam("of_id")).values(live=None)
 
 
-def create(connection: Connection, key: SessionKey, state: JsonObject, now: datetime) -> Session:
+@dataclass(slots=True)
+class LockedSession:
+    """A session's row, locked until the transaction ends, and what it shall be."""
+
+    id: int
+    last_position: int
+    last_user_position: int
+    event_count: int
+    update_time: datetime
+    expiry: Expiry
+
+    def touch(self, now: datetime) -> None:
+        """Date a write."""
+        self.update_time = now
+        self.expiry = self.expiry.renewed(now)
+
+
+def lock_many(t: Transaction, keys: Iterable[SessionKey]) -> dict[SessionKey, LockedSession]:
+    """Lock sessions, in order, and return those that exist."""
+    found: dict[SessionKey, LockedSession] = {}
+    for (app, user), same_user in groupby(sorted(keys), key=lambda key: (key.app_name, key.user_id)):
+        names = [key.session_id for key in same_user]
+        for row in t.execute(_LOCK, {"of_app": app, "of_user": user, "names": names}):
+            if row.expire_time is None or row.expire_time > t.at:
+                found[SessionKey(app, user, row.session_id)] = LockedSession(
+                    row.id,
+                    row.last_position,
+                    row.last_user_position,
+                    row.event_count,
+                    from_micros(row.update_time),
+                    _expiry(row),
+                )
+    return found
+
+
+def lock(t: Transaction, key: SessionKey) -> LockedSession:
+    """Lock a session. Raises: NotFoundError."""
+    found = lock_many(t, [key]).get(key)
+    if found is None:
+        raise NotFoundError("session", key.session_id)
+    return found
+
+
+def save(t: Transaction, locked: Iterable[LockedSession]) -> None:
+    """Write what locked sessions shall be."""
+    rows = [
+        {
+            "of_id": one.id,
+            "new_last_position": one.last_position,
+            "new_last_user_position": one.last_user_position,
+            "new_event_count": one.event_count,
+            "new_update_time": to_micros(one.update_time),
+            "new_expire_time": optional_micros(one.expiry.time),
+        }
+        for one in locked
+    ]
+    if rows:
+        t.execute(_SAVE, rows)
+
+
+def merge_state_of(t: Transaction, locked: LockedSession, deltas: Sequence[JsonObject]) -> dict[str, Any]:
+    """Merge deltas into a locked session's own state and return it."""
+    state: dict[str, Any] = decode_value(t.execute(_STATE, {"of_id": locked.id}).scalar_one())
+    for delta in deltas:
+        state = merge_state(state, delta)
+    t.execute(_SET_STATE, {"of_id": locked.id, "new_state": encode_value(state)})
+    return state
+
+
+def create(
+    t: Transaction,
+    key: SessionKey,
+    state: JsonObject,
+    now: datetime,
+    *,
+    expiry: Expiry,
+    display_name: str,
+) -> Session:
     """Make a session. Raises: AlreadyExistsError."""
-    if _find(connection, key) is not None:
-        raise AlreadyExistsError("session", key.session_id)
-    return _make(connection, key, state, now)
+    make_room(t, key)
+    own = merge_state({}, split_delta(state).get(Tier.SESSION, {}))
+    insert_row(t, key, now, now, expiry, state=own, display_name=display_name)
+    tiers.merge(t, tiers.owned_changes(key, state, now))
+    return get(t, key)
 
 
-def get_or_create(
-    connection: Connection, key: SessionKey, state: JsonObject, now: datetime
-) -> tuple[Session, bool]:
-    """Return the session and whether it was made."""
-    row = _find(connection, key)
-    if row is not None:
-        return _session(connection, row), False
-    return _make(connection, key, state, now), True
-
-
-def get(connection: Connection, key: SessionKey) -> Session:
-    """Return the session. Raises: NotFoundError."""
-    row = _find(connection, key)
+def make_room(t: Transaction, key: SessionKey) -> None:
+    """Take the name from an expired session, which clean_up deletes later. Raises: AlreadyExistsError."""
+    row = t.execute(_EXISTS.with_for_update(), named(key)).first()
     if row is None:
-        raise NotFoundError("session", key.session_id)
-    return _session(connection, row)
+        return
+    if row.expire_time is None or row.expire_time > t.at:
+        raise AlreadyExistsError("session", key.session_id)
+    t.execute(_RETIRE.values(delete_time=0), {"of_id": row.id})
 
 
-def require(connection: Connection, key: SessionKey) -> None:
-    """Raises: NotFoundError when there is no such session."""
-    if _find(connection, key) is None:
+def insert_row(
+    t: Transaction,
+    key: SessionKey,
+    create_time: datetime,
+    update_time: datetime,
+    expiry: Expiry,
+    **values: Any,
+) -> int:
+    """Insert a live session and return its id. `values` are those of other columns than the rest has."""
+    row = {
+        "display_name": "",
+        "last_position": 0,
+        "last_user_position": 0,
+        "event_count": 0,
+        "tracks": {},
+        **values,
+    }
+    row["state"], row["tracks"] = encode_value(row["state"]), encode_value(row["tracks"])
+    result = t.execute(
+        insert(sessions).values(
+            app_name=key.app_name,
+            user_id=key.user_id,
+            session_id=key.session_id,
+            live=1,
+            create_time=to_micros(create_time),
+            update_time=to_micros(update_time),
+            **expiry_columns(expiry),
+            **row,
+        )
+    )
+    made: int = result.inserted_primary_key[0]  # type: ignore[index]
+    return made
+
+
+def get(t: Transaction, key: SessionKey) -> Session:
+    """Return the session. Raises: NotFoundError."""
+    found = find(t, key)
+    if found is None:
         raise NotFoundError("session", key.session_id)
+    return found
+
+
+def find(t: Transaction, key: SessionKey) -> Session | None:
+    """Return the session, if there is one."""
+    row = t.execute(_READ, named(key)).first()
+    return None if row is None or not _is_kept(t, row) else _session(t, row)
+
+
+def require(t: Transaction, key: SessionKey) -> int:
+    """Return the session's id. Raises: NotFoundError."""
+    row = t.execute(_EXISTS, named(key)).first()
+    if row is None or not _is_kept(t, row):
+        raise NotFoundError("session", key.session_id)
+    found: int = row.id
+    return found
+
+
+def read_state(t: Transaction, key: SessionKey) -> dict[str, Any]:
+    """Return the session's own state. Raises: NotFoundError."""
+    row = t.execute(_OWN_STATE, named(key)).first()
+    if row is None or not _is_kept(t, row):
+        raise NotFoundError("session", key.session_id)
+    state: dict[str, Any] = decode_value(row.state)
+    return state
 
 
 def list_of_user(
-    connection: Connection, app_name: str, user_id: str, limit: int, cursor: str | None
+    t: Transaction, app_name: str, user_id: str, limit: int, cursor: str | None
 ) -> Page[Session]:
     """List a user's sessions, the one written last first."""
-    query = select(sessions).where(sessions.c.app_name == app_name, sessions.c.user_id == user_id)
+    query = _WHOLE.where(
+        sessions.c.app_name == app_name, sessions.c.user_id == user_id, sessions.c.live == 1, is_kept(t)
+    )
     if cursor is not None:
         update_time, session_id = parse_cursor(cursor, int, str)
         query = query.where(
@@ -63,136 +280,120 @@ def list_of_user(
             )
         )
     query = query.order_by(sessions.c.update_time.desc(), sessions.c.session_id.desc()).limit(limit + 1)
-    rows = connection.execute(query).all()
+    rows = t.execute(query).all()
     last = rows[limit - 1] if len(rows) > limit else None
     following = make_cursor(last.update_time, last.session_id) if last is not None else None
-    return Page(tuple(_session(connection, row) for row in rows[:limit]), following)
+    return Page(tuple(_session(t, row) for row in rows[:limit]), following)
 
 
-def delete_session(connection: Connection, key: SessionKey) -> bool:
-    """Delete the session, its events and its state. Return whether there was one."""
-    found = connection.execute(delete(sessions).where(is_session(key))).rowcount
-    if found:
-        connection.execute(delete(session_events).where(is_event_of(key)))
-        delete_session_state(connection, key)
-    return bool(found)
+def change(t: Transaction, key: SessionKey, wanted: SessionChange, now: datetime) -> Session:
+    """Change a session and return it. Raises: NotFoundError."""
+    locked = lock(t, key)
+    if wanted.expiry is not None:
+        locked.expiry = wanted.expiry
+    locked.touch(now)
+    values: dict[str, Any] = {"update_time": to_micros(now), **expiry_columns(locked.expiry)}
+    if wanted.display_name is not None:
+        values["display_name"] = wanted.display_name
+    t.execute(update(sessions).where(sessions.c.id == locked.id).values(**values))
+    return get(t, key)
 
 
-def touch(connection: Connection, key: SessionKey, now: datetime) -> None:
-    """Move the update time. Raises: NotFoundError."""
-    statement = update(sessions).where(is_session(key)).values(update_time=to_micros(now))
-    if not connection.execute(statement).rowcount:
+def delete(t: Transaction, key: SessionKey) -> bool:
+    """Mark the session as deleted. Return whether there was one."""
+    found = lock_many(t, [key]).get(key)
+    if found is not None:
+        t.execute(_RETIRE.values(delete_time=t.at), {"of_id": found.id})
+    return found is not None
+
+
+def restore(t: Transaction, key: SessionKey, now: datetime) -> Session:
+    """Undo the last deletion. Raises: NotFoundError, AlreadyExistsError."""
+    make_room(t, key)
+    query = (
+        select(sessions.c.id, sessions.c.ttl, sessions.c.expire_time)
+        .where(
+            sessions.c.app_name == key.app_name,
+            sessions.c.user_id == key.user_id,
+            sessions.c.session_id == key.session_id,
+            sessions.c.live.is_(None),
+            ~is_lost(t),
+        )
+        .order_by(sessions.c.delete_time.desc(), sessions.c.id.desc())
+        .limit(1)
+        .with_for_update()
+    )
+    row = t.execute(query).first()
+    if row is None:
         raise NotFoundError("session", key.session_id)
+    columns = expiry_columns(_expiry(row).renewed(now))
+    t.execute(update(sessions).where(sessions.c.id == row.id).values(live=1, delete_time=None, **columns))
+    return get(t, key)
 
 
-def append_one(connection: Connection, key: SessionKey, event: Event, now: datetime) -> SessionEvent:
-    """Append an event and merge its state. An id that is there already writes nothing."""
-    require(connection, key)
-    # coalesce() hides the primary key, through which SQLite would read the whole session to find an id.
-    query = select(session_events).where(
-        session_events.c.event_id == event.id,
-        func.coalesce(session_events.c.app_name, "") == key.app_name,
-        session_events.c.user_id == key.user_id,
-        session_events.c.session_id == key.session_id,
-    )
-    known = connection.execute(query).first()
-    if known is not None:
-        return _event(known)
-    connection.execute(
-        update(sessions)
-        .where(is_session(key))
-        .values(
-            last_position=sessions.c.last_position + 1,
-            event_count=sessions.c.event_count + 1,
-            update_time=to_micros(now),
-        )
-    )
-    position = connection.execute(select(sessions.c.last_position).where(is_session(key))).scalar_one()
-    row = event_row(key, event, encode_event(event))
-    connection.execute(insert(session_events).values(position=position, **row))
-    if event.state_delta:
-        merge_delta(connection, key, event.state_delta)
-    return SessionEvent(position, event)
+def list_owners(t: Transaction, limit: int, cursor: str | None) -> Page[SessionKey]:
+    """List the keys of all sessions."""
+    app, user, name = sessions.c.app_name, sessions.c.user_id, sessions.c.session_id
+    query = select(app, user, name).where(sessions.c.live == 1, is_kept(t))
+    if cursor is not None:
+        a, u, n = parse_cursor(cursor, str, str, str)
+        query = query.where(or_(app > a, and_(app == a, or_(user > u, and_(user == u, name > n)))))
+    keys = [
+        SessionKey(row[0], row[1], row[2])
+        for row in t.execute(query.order_by(app, user, name).limit(limit + 1))
+    ]
+    last = keys[limit - 1] if len(keys) > limit else None
+    following = make_cursor(last.app_name, last.user_id, last.session_id) if last is not None else None
+    return Page(tuple(keys[:limit]), following)
 
 
-def list_events(connection: Connection, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
-    """Return events by position. Raises: NotFoundError."""
-    require(connection, key)
-    wanted = select(session_events).where(is_event_of(key), session_events.c.position > query.after)
-    if query.before is not None:
-        wanted = wanted.where(session_events.c.position < query.before)
-    if query.since is not None:
-        wanted = wanted.where(session_events.c.create_time >= to_micros(query.since))
-    if query.user_only:
-        wanted = wanted.where(session_events.c.is_user == 1)
-    position = session_events.c.position
-    wanted = wanted.order_by(position.desc() if query.newest_first else position).limit(query.limit)
-    return [_event(row) for row in connection.execute(wanted)]
+def is_kept(t: Transaction) -> ColumnElement[bool]:
+    """The condition that a session has not expired."""
+    return or_(sessions.c.expire_time.is_(None), sessions.c.expire_time > t.at)
 
 
-def event_row(key: SessionKey, event: Event, stored: StoredEvent) -> dict[str, Any]:
-    """Return the row of a session's event, all but its position."""
-    return {
-        "app_name": key.app_name,
-        "user_id": key.user_id,
-        "session_id": key.session_id,
-        "event_id": event.id,
-        "create_time": to_micros(event.create_time),
-        "is_user": int(is_user_event(event)),
-        **stored.columns(),
-    }
+def is_lost(t: Transaction) -> ColumnElement[bool]:
+    """The condition that a deleted session can be restored no more. A TTL begins again, a fixed time does not."""
+    cutoff = t.at - t.retention.deleted_ttl // timedelta(microseconds=1)
+    has_ended = and_(sessions.c.ttl.is_(None), ~is_kept(t))
+    return or_(sessions.c.delete_time <= cutoff, has_ended)
 
 
-def is_session(key: SessionKey) -> ColumnElement[bool]:
-    """The condition that names a row of sessions."""
-    return and_(
-        sessions.c.app_name == key.app_name,
-        sessions.c.user_id == key.user_id,
-        sessions.c.session_id == key.session_id,
-    )
+def named(key: SessionKey) -> Mapping[str, str]:
+    """Return the parameters of IS_LIVE."""
+    return {"of_app": key.app_name, "of_user": key.user_id, "of_session": key.session_id}
 
 
-def is_event_of(key: SessionKey) -> ColumnElement[bool]:
-    """The condition that names a session's events."""
-    return and_(
-        session_events.c.app_name == key.app_name,
-        session_events.c.user_id == key.user_id,
-        session_events.c.session_id == key.session_id,
-    )
+def expiry_columns(expiry: Expiry) -> dict[str, int | None]:
+    """Return an expiry as columns."""
+    ttl = None if expiry.ttl is None else expiry.ttl // timedelta(microseconds=1)
+    return {"ttl": ttl, "expire_time": optional_micros(expiry.time)}
 
 
-def _find(connection: Connection, key: SessionKey) -> Row[Any] | None:
-    return connection.execute(select(sessions).where(is_session(key))).first()
+def _expiry(row: Any) -> Expiry:
+    ttl = None if row.ttl is None else timedelta(microseconds=row.ttl)
+    return Expiry(ttl, optional_time(row.expire_time))
 
 
-def _make(connection: Connection, key: SessionKey, state: JsonObject, now: datetime) -> Session:
-    connection.execute(
-        insert(sessions).values(
-            app_name=key.app_name,
-            user_id=key.user_id,
-            session_id=key.session_id,
-            create_time=to_micros(now),
-            update_time=to_micros(now),
-            last_position=0,
-            event_count=0,
-        )
-    )
-    merge_delta(connection, key, state)
-    return get(connection, key)
+def _is_kept(t: Transaction, row: Any) -> bool:
+    return row.expire_time is None or row.expire_time > t.at
 
 
-def _session(connection: Connection, row: Row[Any]) -> Session:
-    key = SessionKey(row.app_name, row.user_id, row.session_id)
-    app, user, own = (read_state(connection, key, tier) for tier in (Tier.APP, Tier.USER, Tier.SESSION))
+def session_of(row: Row[Any], state: JsonObject) -> Session:
+    """Return the session of a row of `sessions`, with this state."""
     return Session(
-        key=key,
+        key=SessionKey(row.app_name, row.user_id, row.session_id),
         create_time=from_micros(row.create_time),
         update_time=from_micros(row.update_time),
-        state=merged_view(app, user, own),
+        state=state,
         event_count=row.event_count,
         last_position=row.last_position,
+        display_name=row.display_name,
+        expiry=_expiry(row),
     )
 
 
-def _event(row: Row[Any]) -> SessionEvent:
-    return SessionEvent(row.position, decode_event(row.kind, row.payload, row.envelope))
+def _session(t: Transaction, row: Row[Any]) -> Session:
+    app = tiers.state_of(t, row.app_state, row.app_expire_time)
+    user = tiers.state_of(t, row.user_state, row.user_expire_time)
+    return session_of(row, merged_view(app, user, decode_value(row.state)))

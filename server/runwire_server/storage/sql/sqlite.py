@@ -1,7 +1,7 @@
 """SQLite: one thread writes, a few read (notes/performance.md §3).
 
-Appends are group-committed: what has come in while a commit was under way goes into the next one. WAL with
-synchronous=NORMAL: what was committed survives a kill -9 of the process.
+Appends are group-committed: what has come in while a commit was under way goes into the next one. WAL: what was
+committed survives a kill -9 of the process; with synchronous=full a power failure, too.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
@@ -19,7 +20,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from runwire_server.domain.errors import UnavailableError
-from runwire_server.storage.sql.append import PreparedAppend, append_all
+from runwire_server.storage.sql.append import PreparedAppend
+from runwire_server.storage.sql.database import AppendAll
+from runwire_server.storage.sql.failures import failure
 
 T = TypeVar("T")
 
@@ -42,8 +45,13 @@ class _Job:
 class SqliteDatabase:
     """One SQLite file. `commit_count` counts the transactions of the writer."""
 
-    def __init__(self, writer_engine: Engine, reader_engine: Engine, waiting_max: int) -> None:
+    has_one_writer = True
+
+    def __init__(
+        self, writer_engine: Engine, reader_engine: Engine, append_all: AppendAll, waiting_max: int
+    ) -> None:
         """Use `open` instead."""
+        self._append_all = append_all
         self.commit_count = 0
         self._loop = asyncio.get_running_loop()
         self._writer_engine = writer_engine
@@ -60,7 +68,13 @@ class SqliteDatabase:
 
     @classmethod
     async def open(
-        cls, path: Path, *, busy_seconds: float = BUSY_SECONDS, waiting_max: int = _WAITING_MAX
+        cls,
+        path: Path,
+        append_all: AppendAll,
+        *,
+        synchronous: str = "normal",
+        busy_seconds: float = BUSY_SECONDS,
+        waiting_max: int = _WAITING_MAX,
     ) -> Self:
         """Open the file, whose tables are there.
 
@@ -68,12 +82,10 @@ class SqliteDatabase:
         """
 
         def make_engines() -> tuple[Engine, Engine]:
-            return (
-                make_engine(path, begin="BEGIN IMMEDIATE", connections=1, busy_seconds=busy_seconds),
-                make_engine(path, begin="BEGIN", connections=_READERS, busy_seconds=busy_seconds),
-            )
+            make = partial(make_engine, path, busy_seconds=busy_seconds, synchronous=synchronous)
+            return make(begin="BEGIN IMMEDIATE", connections=1), make(begin="BEGIN", connections=_READERS)
 
-        return cls(*await asyncio.to_thread(make_engines), waiting_max)
+        return cls(*await asyncio.to_thread(make_engines), append_all, waiting_max)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
@@ -86,7 +98,7 @@ class SqliteDatabase:
             with self._reader_engine.begin() as connection:
                 return work(connection)
         except SQLAlchemyError as error:
-            raise _unavailable(error) from error
+            raise failure(error) from error
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
@@ -135,11 +147,11 @@ class SqliteDatabase:
         refusals: list[Exception | None]
         try:
             with self._writer_engine.begin() as connection:
-                refusals = list(append_all(connection, writes))
+                refusals = list(self._append_all(connection, writes))
             self.commit_count += 1
         except Exception as error:  # noqa: BLE001 -- boundary: the writer's thread must outlive any write
             # One each: an error that several tasks raise would collect the tracebacks of all.
-            refusals = [_unavailable(error) for _ in batch]
+            refusals = [failure(error) for _ in batch]
         self._answer([(job, refusal, None) for job, refusal in zip(batch, refusals, strict=True)])
 
     def _do(self, job: _Job) -> None:
@@ -149,8 +161,8 @@ class SqliteDatabase:
                 result = work(connection)
             self.commit_count += 1
         except Exception as error:  # noqa: BLE001 -- boundary: see _append_batch
-            failure = _unavailable(error) if isinstance(error, SQLAlchemyError) else error
-            self._answer([(job, failure, None)])
+            refusal = failure(error) if isinstance(error, SQLAlchemyError) else error
+            self._answer([(job, refusal, None)])
         else:
             self._answer([(job, None, result)])
 
@@ -162,11 +174,11 @@ class SqliteDatabase:
     def _deliver(self, answers: list[tuple[_Job, Exception | None, Any]]) -> None:
         """Hand results to those who still wait for them."""
         self._waiting_count -= len(answers)
-        for job, failure, result in answers:
+        for job, refusal, result in answers:
             if job.future.done():
                 continue
-            if failure is not None:
-                job.future.set_exception(failure)
+            if refusal is not None:
+                job.future.set_exception(refusal)
             else:
                 job.future.set_result(result)
 
@@ -191,7 +203,14 @@ class SqliteDatabase:
         self._writer_engine.dispose()
 
 
-def make_engine(path: Path, *, begin: str, connections: int, busy_seconds: float = BUSY_SECONDS) -> Engine:
+def make_engine(
+    path: Path,
+    *,
+    begin: str,
+    connections: int,
+    busy_seconds: float = BUSY_SECONDS,
+    synchronous: str = "normal",
+) -> Engine:
     """Return an engine whose transactions begin as said: SQLite's driver would begin them when it thinks best."""
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
@@ -205,7 +224,7 @@ def make_engine(path: Path, *, begin: str, connections: int, busy_seconds: float
         connection.isolation_level = None
         cursor = connection.cursor()
         _use_wal(cursor, busy_seconds)
-        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -231,9 +250,3 @@ def _use_wal(cursor: sqlite3.Cursor, busy_seconds: float) -> None:
             time.sleep(_WAL_RETRY_SECONDS)
         else:
             return
-
-
-def _unavailable(error: Exception) -> UnavailableError:
-    made = UnavailableError("the store cannot be used at the moment")
-    made.__cause__ = error
-    return made

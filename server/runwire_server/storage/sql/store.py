@@ -1,109 +1,220 @@
 """The store over any SQL database: which function runs in which transaction."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection, text
 
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.retention import Retention
 from runwire_server.domain.runs import CancelRequest, Run
-from runwire_server.domain.sessions import EventQuery, Session, SessionEvent
+from runwire_server.domain.sessions import (
+    EventQuery,
+    Session,
+    SessionChange,
+    SessionCopy,
+    SessionEvent,
+    TrackEvent,
+)
 from runwire_server.domain.state import Tier
 from runwire_server.storage.port import Append, Page, RunFilter
-from runwire_server.storage.sql import runs, sessions
-from runwire_server.storage.sql import state as tiers
+from runwire_server.storage.sql import cleaning, copies, events, runs, sessions, tiers, tracks
 from runwire_server.storage.sql.append import prepare
 from runwire_server.storage.sql.database import Database
+from runwire_server.storage.sql.transaction import Transaction
+
+T = TypeVar("T")
 
 _POLL_SECONDS = 0.1
+_CLEAN_ROWS = 50
 
 
 class SqlStore:
-    """See storage.port.Store. `clock` is the store's, for leases, in seconds."""
+    """See storage.port.Store. `transaction` gives a connection the operator's rules and the time."""
 
-    def __init__(self, kind: str, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        database: Database,
+        retention: Retention,
+        transaction: Callable[[Connection], Transaction],
+    ) -> None:
         self.kind = kind
         self._database = database
-        self._clock = clock
+        self._retention = retention
+        self._transaction = transaction
 
-    async def create_session(self, key: SessionKey, state: JsonObject, now: datetime) -> Session:
+    # Sessions
+
+    async def create_session(
+        self,
+        key: SessionKey,
+        state: JsonObject,
+        now: datetime,
+        *,
+        ttl: timedelta | None = None,
+        display_name: str = "",
+    ) -> Session:
         """See storage.port.SessionStore."""
-        return await self._database.write(lambda c: sessions.create(c, key, state, now))
+        expiry = self._retention.session_expiry(ttl, now)
+        return await self._write(
+            lambda t: sessions.create(t, key, state, now, expiry=expiry, display_name=display_name)
+        )
 
     async def get_or_create_session(
-        self, key: SessionKey, state: JsonObject, now: datetime
+        self,
+        key: SessionKey,
+        state: JsonObject,
+        now: datetime,
+        *,
+        ttl: timedelta | None = None,
+        display_name: str = "",
     ) -> tuple[Session, bool]:
         """See storage.port.SessionStore."""
-        return await self._database.write(lambda c: sessions.get_or_create(c, key, state, now))
+        # Mostly it is there, and reading is cheaper than a transaction.
+        found = await self._read(lambda t: sessions.find(t, key))
+        if found is not None:
+            return found, False
+        expiry = self._retention.session_expiry(ttl, now)
+
+        def work(t: Transaction) -> tuple[Session, bool]:
+            found = sessions.find(t, key)
+            if found is not None:
+                return found, False
+            return sessions.create(t, key, state, now, expiry=expiry, display_name=display_name), True
+
+        return await self._write(work)
 
     async def get_session(self, key: SessionKey) -> Session:
         """See storage.port.SessionStore."""
-        return await self._database.read(lambda c: sessions.get(c, key))
+        return await self._read(lambda t: sessions.get(t, key))
 
     async def list_sessions(
         self, app_name: str, user_id: str, *, limit: int, cursor: str | None = None
     ) -> Page[Session]:
         """See storage.port.SessionStore."""
-        return await self._database.read(lambda c: sessions.list_of_user(c, app_name, user_id, limit, cursor))
+        return await self._read(lambda t: sessions.list_of_user(t, app_name, user_id, limit, cursor))
 
-    async def delete_session(self, key: SessionKey) -> bool:
+    async def update_session(self, key: SessionKey, change: SessionChange, now: datetime) -> Session:
         """See storage.port.SessionStore."""
-        return await self._database.write(lambda c: sessions.delete_session(c, key))
+        return await self._write(lambda t: sessions.change(t, key, change, now))
+
+    async def delete_session(self, key: SessionKey, *, purge: bool = False) -> bool:
+        """See storage.port.SessionStore."""
+
+        def work(t: Transaction) -> bool:
+            was_there = sessions.delete(t, key)
+            if purge or (was_there and not self._retention.deleted_ttl):
+                cleaning.purge_session(t, key)
+            return was_there
+
+        return await self._write(work)
+
+    async def restore_session(self, key: SessionKey, now: datetime) -> Session:
+        """See storage.port.SessionStore."""
+        return await self._write(lambda t: sessions.restore(t, key, now))
+
+    async def clean_up(self, *, limit: int) -> int:
+        """See storage.port.SessionStore."""
+        count = 0
+        for delete in (cleaning.delete_sessions, cleaning.delete_states, cleaning.delete_track_events):
+            while count < limit:
+                some = min(_CLEAN_ROWS, limit - count)
+                done = await self._write(partial(delete, limit=some))
+                count += done
+                if done < some:
+                    break
+        return count
+
+    # Events, tracks, state
 
     async def append_session_event(self, key: SessionKey, event: Event, now: datetime) -> SessionEvent:
         """See storage.port.SessionEventStore."""
-        return await self._database.write(lambda c: sessions.append_one(c, key, event, now))
+        return await self._write(lambda t: events.append_one(t, key, event, now))
 
     async def list_session_events(self, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
         """See storage.port.SessionEventStore."""
-        return await self._database.read(lambda c: sessions.list_events(c, key, query))
+        return await self._read(lambda t: events.list_events(t, key, query))
+
+    async def append_track_events(
+        self, key: SessionKey, track: str, payloads: Sequence[str], now: datetime
+    ) -> list[TrackEvent]:
+        """See storage.port.TrackStore."""
+        return await self._write(lambda t: tracks.append(t, key, track, payloads, now))
+
+    async def list_track_events(
+        self, key: SessionKey, track: str, *, after: int, limit: int
+    ) -> list[TrackEvent]:
+        """See storage.port.TrackStore."""
+        return await self._read(lambda t: tracks.list_events(t, key, track, after, limit))
 
     async def get_state(self, key: SessionKey, tier: Tier) -> dict[str, object]:
         """See storage.port.StateStore."""
-
-        def work(connection: Connection) -> dict[str, object]:
-            if tier is Tier.SESSION:
-                sessions.require(connection, key)
-            return tiers.read_state(connection, key, tier)
-
-        return await self._database.read(work)
+        if tier is Tier.SESSION:
+            return await self._read(lambda t: sessions.read_state(t, key))
+        return await self._read(lambda t: tiers.read(t, key, tier))
 
     async def update_state(
         self, key: SessionKey, tier: Tier, delta: JsonObject, now: datetime
     ) -> dict[str, object]:
         """See storage.port.StateStore."""
 
-        def work(connection: Connection) -> dict[str, object]:
-            if tier is Tier.SESSION:
-                sessions.touch(connection, key, now)
-            return tiers.merge(connection, key, tier, delta)
+        def work(t: Transaction) -> dict[str, object]:
+            if tier is not Tier.SESSION:
+                return tiers.merge_one(t, (key, tier, delta, now))
+            locked = sessions.lock(t, key)
+            locked.touch(now)
+            sessions.save(t, [locked])
+            return sessions.merge_state_of(t, locked, [delta])
 
-        return await self._database.write(work)
+        return await self._write(work)
+
+    # Runs
 
     async def create_run(self, run: Run) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
-        return await self._database.write(lambda c: runs.create(c, run))
+        created, is_new = await self._write(lambda t: runs.create(t, run))
+        if is_new and await self._is_marked(run.key):
+            taken = await self._write(lambda t: runs.take_mark(t, run.key, run.create_time))
+            created = taken or created
+        return created, is_new
+
+    async def _is_marked(self, key: RunKey) -> bool:
+        """Whether a cancel that overtook its run was written while the run was, by another connection.
+
+        Both write first and look for the other then, so at least one of them sees it.
+        """
+        if self._database.has_one_writer:
+            return False
+        return await self._read(lambda t: runs.has_mark(t, key))
 
     async def get_run(self, key: RunKey) -> Run:
         """See storage.port.RunStore."""
-        return await self._database.read(lambda c: runs.get(c, key))
+        return await self._read(lambda t: runs.get(t, key))
 
     async def list_runs(self, wanted: RunFilter, *, limit: int, cursor: str | None = None) -> Page[Run]:
         """See storage.port.RunStore."""
-        return await self._database.read(lambda c: runs.list_runs(c, wanted, limit, cursor))
+        return await self._read(lambda t: runs.list_runs(t, wanted, limit, cursor))
 
     async def request_cancel(
         self, key: RunKey, request: CancelRequest, *, now: datetime, remember_until: datetime
     ) -> tuple[Run | None, bool]:
         """See storage.port.RunStore."""
-        return await self._database.write(lambda c: runs.request_cancel(c, key, request, now, remember_until))
+        run, has_changed = await self._write(
+            lambda t: runs.request_cancel(t, key, request, now, remember_until)
+        )
+        if run is None and await self._is_marked(key):
+            run = await self._write(lambda t: runs.take_mark(t, key, now))
+        return run, has_changed
 
     async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
         """See storage.port.RunStore."""
-        return await self._database.write(lambda c: runs.claim(c, key, owner, attempt, now))
+        return await self._write(lambda t: runs.claim(t, key, owner, attempt, now))
 
     async def append(self, write: Append) -> None:
         """See storage.port.RunStore."""
@@ -111,46 +222,71 @@ class SqlStore:
 
     async def list_run_events(self, key: RunKey, *, after: int, limit: int) -> list[Event]:
         """See storage.port.RunStore."""
-        return await self._database.read(lambda c: runs.list_events(c, key, after, limit))
+        return await self._read(lambda t: runs.list_events(t, key, after, limit))
 
     async def delete_runs_ended_before(self, end_time: datetime, *, limit: int) -> int:
         """See storage.port.RunStore."""
-        return await self._database.write(lambda c: runs.delete_ended_before(c, end_time, limit))
+        return await self._write(lambda t: runs.delete_ended_before(t, end_time, limit))
+
+    # Replicas
 
     async def renew_lease(self, replica: ReplicaId, *, ttl_seconds: float) -> None:
         """See storage.port.LiveStore."""
-        until = self._micros(ttl_seconds)
-        await self._database.write(lambda c: runs.renew_lease(c, replica, until))
+        ttl = round(ttl_seconds * 1_000_000)
+        await self._write(lambda t: runs.renew_lease(t, replica, ttl))
 
     async def release_lease(self, replica: ReplicaId) -> None:
         """See storage.port.LiveStore."""
-        await self._database.write(lambda c: runs.release_lease(c, replica))
+        await self._write(lambda t: runs.release_lease(t, replica))
 
     async def list_orphans(self, *, limit: int) -> list[Run]:
         """See storage.port.LiveStore."""
-        now = self._micros(0.0)
-        return await self._database.read(lambda c: runs.list_orphans(c, now, limit))
+        return await self._read(lambda t: runs.list_orphans(t, limit))
 
     async def list_cancel_requests(self, owner: ReplicaId, *, limit: int) -> list[Run]:
         """See storage.port.LiveStore."""
-        return await self._database.read(lambda c: runs.list_cancel_requests(c, owner, limit))
+        return await self._read(lambda t: runs.list_cancel_requests(t, owner, limit))
 
     async def wait(self, key: RunKey, *, after: int, timeout_seconds: float) -> None:
         """See storage.port.LiveStore. The writer may be another process, so this looks again and again."""
         deadline = asyncio.get_running_loop().time() + timeout_seconds
-        while not await self._database.read(lambda c: runs.has_events(c, key, after)):
+        while not await self._read(lambda t: runs.has_events(t, key, after)):
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 return
             await asyncio.sleep(min(left, _POLL_SECONDS))
 
+    # Copies
+
+    async def list_owners(self, tier: Tier, *, limit: int, cursor: str | None = None) -> Page[SessionKey]:
+        """See storage.port.CopyStore."""
+        if tier is Tier.SESSION:
+            return await self._read(lambda t: sessions.list_owners(t, limit, cursor))
+        return await self._read(lambda t: tiers.list_owners(t, tier, limit, cursor))
+
+    async def read_copy(self, key: SessionKey) -> SessionCopy:
+        """See storage.port.CopyStore."""
+        return await self._write(lambda t: copies.read(t, key))
+
+    async def write_copy(self, copy: SessionCopy) -> None:
+        """See storage.port.CopyStore."""
+        await self._write(lambda t: copies.write(t, copy))
+
+    # The store
+
     async def check(self) -> None:
         """See storage.port.Store."""
-        await self._database.read(lambda c: c.execute(text("SELECT 1")).scalar_one())
+        await self._read(lambda t: t.execute(text("SELECT 1")).scalar_one())
+
+    async def flush(self) -> None:
+        """See storage.port.Store."""
 
     async def close(self) -> None:
         """See storage.port.Store."""
         await self._database.close()
 
-    def _micros(self, seconds_from_now: float) -> int:
-        return int((self._clock() + seconds_from_now) * 1_000_000)
+    async def _read(self, work: Callable[[Transaction], T]) -> T:
+        return await self._database.read(lambda c: work(self._transaction(c)))
+
+    async def _write(self, work: Callable[[Transaction], T]) -> T:
+        return await self._database.write(lambda c: work(self._transaction(c)))

@@ -1,4 +1,4 @@
-"""Sessions, runs, state, leases.
+"""Sessions, runs, state, leases, in SQLite.
 
 Revision ID: 0001
 """
@@ -14,7 +14,9 @@ _ORDINAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Make the first tables."""
+    """Make the first tables. Other databases begin with the next revision."""
+    if op.get_bind().dialect.name != "sqlite":
+        return
     op.create_table(
         "sessions",
         *_session_key(),

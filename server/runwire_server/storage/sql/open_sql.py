@@ -1,0 +1,191 @@
+"""Open an SQL database as a store."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from runwire_server.domain.errors import InvalidRequestError, RunwireError, UnavailableError
+from runwire_server.domain.retention import Retention
+from runwire_server.storage.port import MigrationStatus
+from runwire_server.storage.sql.append import PreparedAppend, append_all
+from runwire_server.storage.sql.failures import is_failure
+from runwire_server.storage.sql.migrate import Names, migrate, require_current, status
+from runwire_server.storage.sql.servers import ServerDatabase
+from runwire_server.storage.sql.sqlite import SqliteDatabase, make_engine
+from runwire_server.storage.sql.store import SqlStore
+from runwire_server.storage.sql.tables import renaming
+from runwire_server.storage.sql.transaction import Transaction
+from runwire_server.storage.url import StoreUrl
+
+_RECYCLE_SECONDS = 1800
+_OPEN_SECONDS = 60.0
+
+
+async def open_sql(url: StoreUrl, retention: Retention, clock: Callable[[], float] | None) -> SqlStore:
+    """Open the database. Raises: UnavailableError; InvalidRequestError for files of TLS that are none."""
+    await prepare(url, migrate if url.options.migrate else require_current)
+    transaction = _beginning(retention, clock)
+
+    def append(connection: Connection, writes: Sequence[PreparedAppend]) -> list[RunwireError | None]:
+        return append_all(transaction(connection), writes)
+
+    if url.kind == "sqlite":
+        database = await SqliteDatabase.open(Path(url.path), append, synchronous=url.options.synchronous)
+        return SqlStore("sqlite", database, retention, transaction)
+    engine = _server_engine(url)
+    kind = await _on_server(url, engine, lambda connection: _kind(connection.engine))
+    server = ServerDatabase(engine, append, url.options.command_seconds)
+    return SqlStore(kind, server, retention, transaction)
+
+
+async def read_status(url: StoreUrl) -> MigrationStatus:
+    """Return how far the schema is. Raises: as open_sql."""
+    found: MigrationStatus = await prepare(url, status)
+    return found
+
+
+async def prepare(url: StoreUrl, work: Callable[[Connection, Names], Any]) -> Any:
+    """Run work on the schema, in a transaction. Raises: as open_sql."""
+    if url.kind == "sqlite":
+        return await asyncio.to_thread(_prepare_sqlite, Path(url.path), work)
+    names = Names(url.options.table_prefix, url.options.schema)
+    engine = _server_engine(url)
+    try:
+        return await _on_server(url, engine, lambda connection: work(connection, names))
+    finally:
+        await engine.dispose()
+
+
+def _prepare_sqlite(path: Path, work: Callable[[Connection, Names], Any]) -> Any:
+    if not path.parent.is_dir():
+        raise UnavailableError(f"there is no folder {path.parent} for the store")
+    engine = make_engine(path, begin="BEGIN IMMEDIATE", connections=1)
+    try:
+        # One process migrates at a time: the transaction takes SQLite's write lock before it looks.
+        with engine.begin() as connection:
+            return work(connection, Names())
+    except Exception as error:
+        if not is_failure(error):
+            raise
+        raise _cannot_open(str(path), error) from error
+    finally:
+        engine.dispose()
+
+
+async def _on_server(url: StoreUrl, engine: AsyncEngine, work: Callable[[Connection], Any]) -> Any:
+    host, port = url.host
+    try:
+        async with asyncio.timeout(_OPEN_SECONDS), engine.begin() as connection:
+            return await connection.run_sync(work)
+    except Exception as error:
+        if not is_failure(error):
+            raise
+        raise _cannot_open(f"{url.kind} at {host}:{port}", error) from error
+
+
+def _cannot_open(place: str, error: Exception) -> RunwireError:
+    why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0] or type(error).__name__
+    return UnavailableError(f"cannot open the store {place}: {why}")
+
+
+def _beginning(
+    retention: Retention, clock: Callable[[], float] | None
+) -> Callable[[Connection], Transaction]:
+    now = clock or time.time
+    return lambda c: Transaction(c, retention, round(now() * 1_000_000), is_real=clock is None)
+
+
+def _server_engine(url: StoreUrl) -> AsyncEngine:
+    options = url.options
+    is_postgres = url.kind == "postgresql"
+    host, port = url.host
+    engine = create_async_engine(
+        URL.create(
+            "postgresql+asyncpg" if is_postgres else "mysql+asyncmy",
+            username=url.user or None,
+            password=url.password or None,
+            host=None if options.host else host,
+            port=None if options.host and not is_postgres else port,
+            database=url.path or None,
+        ),
+        isolation_level="READ COMMITTED",
+        pool_size=options.pool_size,
+        max_overflow=0,
+        pool_timeout=options.connect_seconds,
+        pool_recycle=_RECYCLE_SECONDS,
+        connect_args=_postgres_arguments(url) if is_postgres else _mysql_arguments(url),
+    )
+    rename_tables(engine.sync_engine, renaming(options.table_prefix, options.schema))
+    return engine
+
+
+def _postgres_arguments(url: StoreUrl) -> dict[str, Any]:
+    options = url.options
+    arguments: dict[str, Any] = {
+        "timeout": options.connect_seconds,
+        "command_timeout": options.command_seconds,
+        # One that hangs between statements must not keep its locks for ever.
+        "server_settings": {
+            "application_name": "runwire",
+            "idle_in_transaction_session_timeout": str(int(options.command_seconds * 2000)),
+        },
+        "ssl": _tls(url),
+    }
+    if options.host:
+        arguments["host"] = options.host
+    return arguments
+
+
+def _mysql_arguments(url: StoreUrl) -> dict[str, Any]:
+    options = url.options
+    arguments: dict[str, Any] = {
+        "connect_timeout": options.connect_seconds,
+        "charset": "utf8mb4",
+        "init_command": "SET SESSION sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = "
+        f"{max(1, int(options.command_seconds))}",
+    }
+    if options.host:
+        arguments["unix_socket"] = options.host
+    if context := _tls(url):
+        arguments["ssl"] = context
+    return arguments
+
+
+def _tls(url: StoreUrl) -> ssl.SSLContext | None:
+    """Return the context that the options ask for: as PostgreSQL's sslmode. None: no TLS."""
+    options = url.options
+    mode = options.ssl or ("verify-full" if options.ssl_ca else "")
+    if mode in {"", "disable"}:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=options.ssl_ca or None)
+        if options.ssl_cert:
+            context.load_cert_chain(options.ssl_cert, options.ssl_key or None)
+    except OSError as error:
+        raise InvalidRequestError.of("store", f"cannot read the files of TLS: {error}") from error
+    context.check_hostname = mode == "verify-full"
+    if mode == "require" and not options.ssl_ca:
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def rename_tables(engine: Engine, rename: Callable[[str], str]) -> None:
+    """Make all statements of an engine use a store's own names of tables."""
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def renamed(
+        _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: object
+    ) -> tuple[str, Any]:
+        return rename(statement), parameters
+
+
+def _kind(engine: Engine) -> str:
+    if engine.dialect.name == "postgresql":
+        return "postgresql"
+    return "mariadb" if getattr(engine.dialect, "is_mariadb", False) else "mysql"

@@ -1,0 +1,124 @@
+"""Databases that are servers: PostgreSQL through asyncpg, MySQL and MariaDB through asyncmy."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from runwire_server.domain.errors import RunwireError, UnavailableError
+from runwire_server.storage.group_commit import GroupCommit
+from runwire_server.storage.sql.append import PreparedAppend
+from runwire_server.storage.sql.database import AppendAll
+from runwire_server.storage.sql.failures import failure, is_failure, lost_connection, was_undone
+
+T = TypeVar("T")
+_TRIES = 10
+_CLOSE_SECONDS = 10.0
+
+
+class ServerDatabase:
+    """See sql.database.Database. `command_seconds` bounds each transaction, waiting for a connection aside."""
+
+    has_one_writer = False
+
+    def __init__(self, engine: AsyncEngine, append_all: AppendAll, command_seconds: float) -> None:
+        self._engine = engine
+        # A read is one statement, mostly: no BEGIN and COMMIT around it.
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._append_all = append_all
+        self._command_seconds = command_seconds
+        self._appends = GroupCommit(self._append_batch)
+        self._writes: set[asyncio.Task[object]] = set()
+        self._is_closing = False
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """See Database."""
+        self._check_open()
+        for is_last in (False, True):
+            try:
+                async with self._reading.connect() as connection, asyncio.timeout(self._command_seconds):
+                    return await connection.run_sync(work)
+            except Exception as error:
+                # A server that was started again leaves connections that are found dead when they are used.
+                if is_failure(error) and lost_connection(error) and not is_last:
+                    continue
+                raise _translated(error) from error
+        raise AssertionError("unreachable")
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See Database."""
+        self._check_open()
+        task = asyncio.create_task(self._transaction(work), name="sql-write")  # noqa: TID251 -- close awaits it
+        self._writes.add(task)
+        task.add_done_callback(self._forget)
+        return await asyncio.shield(task)
+
+    def _forget(self, task: asyncio.Task[object]) -> None:
+        self._writes.discard(task)
+        # Whoever waited may be gone; then nobody else looks at what went wrong.
+        if not task.cancelled():
+            task.exception()
+
+    async def append(self, write: PreparedAppend) -> None:
+        """See Database."""
+        await self._appends.submit(write)
+
+    async def _append_batch(self, writes: Sequence[PreparedAppend]) -> Sequence[Exception | None]:
+        return await self._transaction(lambda connection: self._append_all(connection, writes))
+
+    async def _transaction(self, work: Callable[[Connection], T]) -> T:
+        tries = 0
+        while True:
+            tries += 1
+            attempt = _Attempt(self._command_seconds)
+            try:
+                async with self._engine.connect() as connection:
+                    return await attempt.run(connection, work)
+            except Exception as error:
+                if not is_failure(error):
+                    raise
+                # Nothing of it is in the database, for sure: do it again.
+                can_repeat = was_undone(error) or (lost_connection(error) and not attempt.is_committing)
+                if not can_repeat or tries >= _TRIES:
+                    raise failure(error) from error
+                if tries > 1:
+                    await asyncio.sleep(0.005 * 2 ** min(tries, 6))
+
+    async def close(self) -> None:
+        """See Database."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        await self._appends.close()
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
+        await self._engine.dispose()
+
+    def _check_open(self) -> None:
+        if self._is_closing:
+            raise UnavailableError("the store is closed")
+
+
+class _Attempt:
+    """One try of a transaction. `is_committing`: from here on nobody knows whether a failure has undone it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.is_committing = False
+
+    async def run(self, connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
+        async with asyncio.timeout(self._seconds):
+            try:
+                result = await connection.run_sync(work)
+            except RunwireError:
+                await connection.rollback()
+                raise
+            self.is_committing = True
+            await connection.commit()
+            return result
+
+
+def _translated(error: Exception) -> Exception:
+    return failure(error) if is_failure(error) else error
