@@ -100,6 +100,12 @@ def decode_value(text: str) -> Any:
     return json.loads(text)
 
 
+def warm_up() -> None:
+    """Build all that decoding needs, which takes a moment and reads files: not for an event loop."""
+    for kind in (*_KINDS.values(), Run, RunInput):
+        _adapters[kind]
+
+
 def _json(value: Any) -> str:
     return to_json(value, bytes_mode="base64").decode()
 

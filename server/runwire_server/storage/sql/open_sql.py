@@ -1,6 +1,7 @@
 """Open an SQL database as a store."""
 
 import asyncio
+import importlib
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from runwire_server.domain.errors import InvalidRequestError, RunwireError, UnavailableError
 from runwire_server.domain.retention import Retention
+from runwire_server.storage.codec import warm_up
 from runwire_server.storage.port import MigrationStatus
 from runwire_server.storage.sql.append import PreparedAppend, append_all
 from runwire_server.storage.sql.failures import is_failure
@@ -54,6 +56,17 @@ async def prepare(url: StoreUrl, work: Callable[[Connection, Names], Any]) -> An
     """Run work on the schema, in a transaction. Raises: as open_sql."""
     if url.kind == "sqlite":
         return await asyncio.to_thread(_prepare_sqlite, Path(url.path), work)
+    await asyncio.to_thread(_warm_up, url)
+    # Migrating reads files: with a loop of its own it disturbs nobody.
+    return await asyncio.to_thread(lambda: asyncio.run(_prepare_server(url, work)))
+
+
+def _warm_up(url: StoreUrl) -> None:
+    importlib.import_module("asyncpg" if url.kind == "postgresql" else "asyncmy")
+    warm_up()
+
+
+async def _prepare_server(url: StoreUrl, work: Callable[[Connection, Names], Any]) -> Any:
     names = Names(url.options.table_prefix, url.options.schema)
     engine = _server_engine(url)
     try:
@@ -135,7 +148,7 @@ def _postgres_arguments(url: StoreUrl) -> dict[str, Any]:
             "application_name": "runwire",
             "idle_in_transaction_session_timeout": str(int(options.command_seconds * 2000)),
         },
-        "ssl": _tls(url),
+        "ssl": _tls(url) or options.ssl or "prefer",
     }
     if options.host:
         arguments["host"] = options.host

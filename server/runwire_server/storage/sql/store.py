@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 
 from runwire_server.domain.content import JsonObject
+from runwire_server.domain.errors import AlreadyExistsError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.retention import Retention
@@ -83,10 +84,10 @@ class SqlStore:
         expiry = self._retention.session_expiry(ttl, now)
 
         def work(t: Transaction) -> tuple[Session, bool]:
-            found = sessions.find(t, key)
-            if found is not None:
-                return found, False
-            return sessions.create(t, key, state, now, expiry=expiry, display_name=display_name), True
+            try:
+                return sessions.create(t, key, state, now, expiry=expiry, display_name=display_name), True
+            except AlreadyExistsError:
+                return sessions.get(t, key), False
 
         return await self._write(work)
 
