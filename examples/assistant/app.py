@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from runwire_server.app import App, LlmAgent, ToolContext
 
 OPERATORS = {"Add": float.__add__, "Sub": float.__sub__, "Mult": float.__mul__, "Div": float.__truediv__}
-OPERATORS |= {"Mod": float.__mod__, "FloorDiv": float.__floordiv__, "Pow": float.__pow__}
 
 
 def value(node: ast.expr) -> float:
@@ -20,7 +19,7 @@ def value(node: ast.expr) -> float:
 
 
 def calculator(expression: str) -> str:
-    """Compute an expression of numbers, + - * / // % ** and parentheses, for example 25*4."""
+    """Compute an expression of numbers, + - * / and parentheses, for example 25*4."""
     return f"{value(ast.parse(expression.strip(), mode='eval').body):.15g}"
 
 
@@ -37,7 +36,5 @@ async def slow_report(topic: str, context: ToolContext, steps: int = 5) -> str:
     return f"All there is to say about {topic}, in {steps} steps."
 
 
-agent = LlmAgent(
-    "assistant", instructions="Be brief. Use your tools.", tools=[calculator, clock, slow_report]
-)
+agent = LlmAgent("assistant", instructions="Be brief. Use tools.", tools=[calculator, clock, slow_report])
 app = App("assistant", [agent])

@@ -212,7 +212,7 @@ def test_a_busy_port_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         (["serve", "nope:app"], "cannot import 'nope'"),
         (["serve", "nope"], "MODULE:APP"),
         (["serve", "--store", "sqlite:/no/such/folder/x.db"], "there is no folder"),
-        (["serve", "--store", "mysql://x"], "comes with a later version"),
+        (["serve", "--store", "mysql://127.0.0.1:1/x"], "cannot open the store mysql at 127.0.0.1:1"),
         (["serve", "--runs-max", "0"], "runs_max"),
         (["serve", "--config", "nope.toml"], "nope.toml"),
         (["nope"], "No such command"),

@@ -14,7 +14,7 @@ WORD_SECONDS_DEFAULT = 0.02
 _READ_CHARS_MAX = 2000
 _CALLS_MAX = 8
 _NUMBER = r"[-+]?\s?\(*[-+]?\d+(?:\.\d+)?\)*"
-_EXPRESSION = re.compile(rf"{_NUMBER}(?:\s?(?:\*\*|//|[-+*/%×÷]|(?<=\s)x(?=\s)|x(?=\d))\s?{_NUMBER})+")
+_EXPRESSION = re.compile(rf"{_NUMBER}(?:\s?(?:[-+*/×÷]|(?<=\s)x(?=\s)|x(?=\d))\s?{_NUMBER})+")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 _CLOCK = re.compile(r"\b(time|date|clock|day is it|today)\b", re.IGNORECASE)
 _SLOW = re.compile(r"\b(slow|research|report|wait)\b", re.IGNORECASE)

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from runwire_server.domain.errors import UnavailableError
-from runwire_server.domain.ids import SessionKey
-from runwire_server.storage.opener import migrate_store, open_store
+from runwire_server.domain.ids import RunKey, SessionKey
+from runwire_server.domain.retention import NEVER
+from runwire_server.domain.sessions import EventQuery
+from runwire_server.storage.opener import migrate_store, migration_status, open_store
+from runwire_server.storage.port import MigrationStatus
 from runwire_server.storage.sql.migrate import migrate
+from runwire_server.storage.sql.open_sql import prepare_sqlite
 from runwire_server.storage.sql.sqlite import make_engine
 from runwire_server.storage.sql.tables import metadata
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 @pytest.fixture
@@ -78,11 +83,68 @@ async def test_a_store_without_a_schema_has_nothing_to_migrate() -> None:
 
 
 def test_the_migrations_make_what_the_statements_are_written_against(path: Path) -> None:
-    engine = make_engine(path, begin="BEGIN IMMEDIATE", connections=1)
+    prepare_sqlite(path, migrate)
+    engine = make_engine(path, begin="BEGIN", connections=1)
+    options = {
+        "version_table": "runwire_schema",
+        # Statements need no indexes to be right.
+        "include_object": lambda _item, _name, kind, *_: kind not in {"index", "unique_constraint"},
+    }
     with engine.begin() as connection:
-        migrate(connection)
-        context = MigrationContext.configure(connection, opts={"version_table": "runwire_schema"})
-        differences = compare_metadata(context, metadata)
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
     engine.dispose()
 
     assert differences == []
+
+
+FIRST = """
+INSERT INTO sessions VALUES ('app', 'ann', 's1', 1000000, 2000000, 7, 3);
+INSERT INTO sessions VALUES ('app', 'ann', 'empty', 1000000, 1000000, 0, 0);
+INSERT INTO session_events VALUES ('app', 'ann', 's1', 5, 'e5', 1, 1, 'custom', '{"name":"n","data":{"n":5}}', '{"create_time":"2026-01-01T00:00:00Z","id":"e5"}');
+INSERT INTO session_events VALUES ('app', 'ann', 's1', 6, 'e6', 1, 0, 'custom', '{"name":"n","data":{"n":6}}', '{"create_time":"2026-01-01T00:00:00Z","id":"e6"}');
+INSERT INTO session_events VALUES ('app', 'ann', 's1', 7, 'e7', 1, 0, 'custom', '{"name":"n","data":{"n":7}}', '{"create_time":"2026-01-01T00:00:00Z","id":"e7"}');
+INSERT INTO state VALUES ('session', 'app', 'ann', 's1', 'deep', '{"a":[1,2.5,null,{}],"big":12345678901234567890}');
+INSERT INTO state VALUES ('session', 'app', 'ann', 's1', 'it''s "é"', '"x"');
+INSERT INTO state VALUES ('user', 'app', 'ann', '', 'u', '1');
+INSERT INTO state VALUES ('app', 'app', '', '', 'a', 'true');
+INSERT INTO runs VALUES (3, 'app', 'r1', 'ann', 's1', 'agent', 'completed', 'me', 1, 2, 5, NULL, NULL, 'f', '{}', '{"key":{"app_name":"app","request_id":"r1"},"session":{"app_name":"app","user_id":"ann","session_id":"s1"},"agent_name":"agent","state":"completed","create_time":"2026-01-01T00:00:00Z","attempt":1,"last_sequence":2}');
+INSERT INTO run_events VALUES ('app', 'r1', 1, 'custom', '{"name":"n","data":{"n":1}}', '{"create_time":"2026-01-01T00:00:00Z","id":"x1","sequence":1}');
+INSERT INTO run_events VALUES ('app', 'r1', 2, 'custom', '{"name":"n","data":{"n":2}}', '{"create_time":"2026-01-01T00:00:00Z","id":"x2","sequence":2}');
+"""
+
+
+async def test_the_second_revision_keeps_what_the_first_one_had(path: Path) -> None:
+    await asyncio.to_thread(prepare_sqlite, path, partial(migrate, target="0001"))
+    connection = sqlite3.connect(path)
+    connection.executescript(FIRST)
+    connection.close()
+    assert (await migration_status(f"sqlite:{path}")).pending == ("0002",)
+    key = SessionKey("app", "ann", "s1")
+
+    async with open_store(f"sqlite:{path}") as store:
+        session = await store.get_session(key)
+        assert session.state == {
+            "deep": {"a": [1, 2.5, None, {}], "big": 12345678901234567890},
+            'it\'s "é"': "x",
+            "user:u": 1,
+            "app:a": True,
+        }
+        assert (session.last_position, session.event_count, session.expiry) == (7, 3, NEVER)
+        events = await store.list_session_events(key, EventQuery())
+        assert [(item.position, item.event.id) for item in events] == [(5, "e5"), (6, "e6"), (7, "e7")]
+        assert (await store.get_session(SessionKey("app", "ann", "empty"))).state == {
+            "user:u": 1,
+            "app:a": True,
+        }
+        assert (await store.get_run(RunKey("app", "r1"))).last_sequence == 2
+        log = await store.list_run_events(RunKey("app", "r1"), after=0, limit=9)
+        assert [event.id for event in log] == ["x1", "x2"]
+        await store.delete_session(key)
+        await store.restore_session(key, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+async def test_the_status_says_what_is_missing(path: Path) -> None:
+    assert await migration_status(f"sqlite:{path}") == MigrationStatus("", HEAD, ("0001", "0002"))
+    await migrate_store(f"sqlite:{path}")
+    assert await migration_status(f"sqlite:{path}") == MigrationStatus(HEAD, HEAD, ())
+    assert await migration_status("memory:") == MigrationStatus("", "", ())

@@ -18,11 +18,14 @@ from sqlalchemy.exc import OperationalError
 from runwire_server.domain import events as ev
 from runwire_server.domain.errors import FencedError, UnavailableError
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.retention import Retention
 from runwire_server.domain.runs import Run, RunState
 from runwire_server.domain.state import Tier
 from runwire_server.storage.opener import open_store
 from runwire_server.storage.port import Append, Store
-from runwire_server.storage.sql.open_sqlite import prepare_sqlite
+from runwire_server.storage.sql.append import append_all
+from runwire_server.storage.sql.migrate import migrate
+from runwire_server.storage.sql.open_sql import beginning, prepare_sqlite
 from runwire_server.storage.sql.sqlite import SqliteDatabase
 from runwire_server.storage.sql.store import SqlStore
 
@@ -38,9 +41,12 @@ def path(tmp_path: Path) -> Path:
 @asynccontextmanager
 async def opened(path: Path, **options: Any) -> AsyncIterator[tuple[SqlStore, SqliteDatabase]]:
     """A store, and its database to look into."""
-    await asyncio.to_thread(prepare_sqlite, path, may_migrate=True)
-    database = await SqliteDatabase.open(path, **options)
-    store = SqlStore("sqlite", database, lambda: 0.0)
+    await asyncio.to_thread(prepare_sqlite, path, migrate)
+    transaction = beginning(Retention(), lambda: 0.0)
+    database = await SqliteDatabase.open(
+        path, lambda connection, writes: append_all(transaction(connection), writes), **options
+    )
+    store = SqlStore("sqlite", database, Retention(), transaction)
     try:
         yield store, database
     finally:
@@ -289,13 +295,13 @@ async def test_opening_waits_for_another_process_that_is_about_to_make_the_file(
     with locked(path) as other:
         other.execute("CREATE TABLE theirs (x)")
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            opening = group.create_task(asyncio.to_thread(prepare_sqlite, path, may_migrate=True))
+            opening = group.create_task(asyncio.to_thread(prepare_sqlite, path, migrate))
             # SQLite itself gives up at once when two connections want to turn a new file to WAL.
             done, _ = await asyncio.wait({opening}, timeout=0.3)
             other.execute("COMMIT")
 
     assert not done
-    assert opening.result() == "0001"
+    assert opening.result() == "0002"
 
 
 async def test_a_lock_that_is_never_released_makes_writes_unavailable(path: Path) -> None:

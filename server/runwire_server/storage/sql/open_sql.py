@@ -32,7 +32,7 @@ _OPEN_SECONDS = 60.0
 async def open_sql(url: StoreUrl, retention: Retention, clock: Callable[[], float] | None) -> SqlStore:
     """Open the database. Raises: UnavailableError; InvalidRequestError for files of TLS that are none."""
     await prepare(url, migrate if url.options.migrate else require_current)
-    transaction = _beginning(retention, clock)
+    transaction = beginning(retention, clock)
 
     def append(connection: Connection, writes: Sequence[PreparedAppend]) -> list[RunwireError | None]:
         return append_all(transaction(connection), writes)
@@ -55,7 +55,7 @@ async def read_status(url: StoreUrl) -> MigrationStatus:
 async def prepare(url: StoreUrl, work: Callable[[Connection, Names], Any]) -> Any:
     """Run work on the schema, in a transaction. Raises: as open_sql."""
     if url.kind == "sqlite":
-        return await asyncio.to_thread(_prepare_sqlite, Path(url.path), work)
+        return await asyncio.to_thread(prepare_sqlite, Path(url.path), work)
     await asyncio.to_thread(_warm_up, url)
     # Migrating reads files: with a loop of its own it disturbs nobody.
     return await asyncio.to_thread(lambda: asyncio.run(_prepare_server(url, work)))
@@ -75,7 +75,8 @@ async def _prepare_server(url: StoreUrl, work: Callable[[Connection, Names], Any
         await engine.dispose()
 
 
-def _prepare_sqlite(path: Path, work: Callable[[Connection, Names], Any]) -> Any:
+def prepare_sqlite(path: Path, work: Callable[[Connection, Names], Any]) -> Any:
+    """Run work on the schema of a file, which is made when it is not there. Blocks. Raises: UnavailableError."""
     if not path.parent.is_dir():
         raise UnavailableError(f"there is no folder {path.parent} for the store")
     engine = make_engine(path, begin="BEGIN IMMEDIATE", connections=1)
@@ -107,9 +108,8 @@ def _cannot_open(place: str, error: Exception) -> RunwireError:
     return UnavailableError(f"cannot open the store {place}: {why}")
 
 
-def _beginning(
-    retention: Retention, clock: Callable[[], float] | None
-) -> Callable[[Connection], Transaction]:
+def beginning(retention: Retention, clock: Callable[[], float] | None) -> Callable[[Connection], Transaction]:
+    """Return what makes a connection's transaction a store's."""
     now = clock or time.time
     return lambda c: Transaction(c, retention, round(now() * 1_000_000), is_real=clock is None)
 

@@ -73,4 +73,4 @@ def read(t: Transaction, session: int, track: str, after: int, limit: int | None
         .order_by(track_events.c.position)
         .limit(limit)
     )
-    return [TrackEvent(row[0], from_micros(row[1]), row[2]) for row in t.execute(query)]
+    return [TrackEvent(r.position, from_micros(r.create_time), r.payload) for r in t.execute(query)]
