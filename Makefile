@@ -18,8 +18,8 @@ serve: $(VENV)/.run ## Set up what is needed and serve on 127.0.0.1:50051. APP=m
 setup: $(VENV)/.run ## Only set up: the environment is .venv.
 	@echo "ready: $(VENV)/bin/runwire"
 
-setup-test: $(VENV)/.test $(CODEGEN)/.done $(LOWEST)/.done ## Only set up what the tests need.
-	@:
+setup-test: $(VENV)/.test $(CODEGEN)/.done $(LOWEST)/.done ## Only set up what the tests need. MYSQL=1: MySQL, too.
+	@tools/servers
 
 test: setup-test ## Set up what the tests need and run them. ARGS=… goes to pytest.
 	@$(VENV)/bin/python -m pytest $(ARGS)

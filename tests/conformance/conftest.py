@@ -1,6 +1,6 @@
 """The stores that the conformance suite runs over. A new adapter adds a parameter, and nothing else."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 from runwire_server.domain.retention import Retention
 from runwire_server.storage.opener import open_store
 from runwire_server.storage.port import Store
+from servers.shared import STORES, empty_url
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 OpenWith = Callable[..., Awaitable[Store]]
@@ -32,10 +33,11 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory:", "sqlite:{folder}/store.db"], ids=["memory", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=STORES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty store."""
-    return str(request.param).format(folder=tmp_path)
+    with empty_url(request.param, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -15,7 +15,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from conformance.conftest import Clock
 from runwire_server.domain import events as ev
@@ -41,9 +47,10 @@ RETENTION = Retention(
 OWNER = ReplicaId("me")
 Call = Callable[[Store], Awaitable[Any]]
 
-users = st.sampled_from(["ann", "Ann", "bob "])
-names = st.sampled_from(["s", "S", "s ", "é{}"])
-requests = st.sampled_from(["r1", "r2", "r3"])
+# Mostly the same one, so that something comes together there.
+users = st.sampled_from(["ann", "ann", "ann", "ann", "Ann", "bob "])
+names = st.sampled_from(["s", "s", "s", "s", "s", "S", "s ", "é{}"])
+requests = st.sampled_from(["r1", "r1", "r1", "r2", "r3"])
 few = st.integers(1, 3)
 tiers = st.sampled_from(list(Tier))
 values = st.one_of(
@@ -97,6 +104,13 @@ class SideBySide(RuleBasedStateMachine):
         assert found == expected
         return found
 
+    @initialize()
+    def begin(self) -> None:
+        key = self.key("ann", "s")
+        self.both(lambda s: s.create_session(key, {"a": 1}, self.now))
+        self.create_run("ann", "s", "r1", "f")
+        self.claim("r1", 0)
+
     # Sessions
 
     @rule(user=users, name=names, state=deltas, ttl=ttls)
@@ -134,7 +148,7 @@ class SideBySide(RuleBasedStateMachine):
     def restore(self, user: str, name: str) -> None:
         self.both(lambda s: s.restore_session(self.key(user, name), self.now))
 
-    @rule(seconds=st.sampled_from([0.000001, 1, 29, 51, 101]))
+    @rule(seconds=st.sampled_from([0.000001, 0.000001, 1, 1, 2, 29, 51, 101]))
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds
 
@@ -148,6 +162,19 @@ class SideBySide(RuleBasedStateMachine):
     def append_event(self, user: str, name: str, payload: Any, delta: Any, *, is_new: bool) -> None:
         event = self.event(payload, delta, f"e{next(self.ids)}" if is_new else "known")
         self.both(lambda s: s.append_session_event(self.key(user, name), event, self.now))
+
+    @rule(
+        user=users,
+        name=names,
+        roles=st.lists(st.sampled_from([Role.USER, Role.ASSISTANT, Role.TOOL]), max_size=7),
+    )
+    def talk(self, user: str, name: str, roles: list[Role]) -> None:
+        key = self.key(user, name)
+        for role in roles:
+            event = self.event(ev.MessagePayload("m", Message(role, "text")))
+            self.both(lambda s, event=event: s.append_session_event(key, event, self.now))
+        self.both(lambda s: s.list_session_events(key, EventQuery()))
+        self.both(lambda s: s.get_session(key))
 
     @rule(user=users, name=names, query=queries)
     def list_events(self, user: str, name: str, query: EventQuery) -> None:
@@ -209,11 +236,11 @@ class SideBySide(RuleBasedStateMachine):
     def claim(self, request: str, attempt: int) -> None:
         self.both(lambda s: s.claim_run(RunKey(self.app, request), OWNER, attempt=attempt, now=self.now))
 
-    @rule(request=requests, request_=cancels)
-    def cancel(self, request: str, request_: CancelRequest) -> None:
+    @rule(request=requests, asked=cancels)
+    def cancel(self, request: str, asked: CancelRequest) -> None:
         until = self.now + timedelta(seconds=60)
         key = RunKey(self.app, request)
-        self.both(lambda s: s.request_cancel(key, request_, now=self.now, remember_until=until))
+        self.both(lambda s: s.request_cancel(key, asked, now=self.now, remember_until=until))
 
     @rule(
         request=requests,
