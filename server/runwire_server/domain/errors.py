@@ -10,6 +10,7 @@ RunwireError
 ├── NotImplementedYetError  a later version will do it
 ├── LimitExceededError      a configured limit was reached
 ├── UnavailableError        a dependency is down, or this server shuts down; retry with backoff
+│   └── NoRoomError         a dependency has no room or no connection left
 ├── FencedError             another replica writes this run's log; stop
 └── RunFailure              a run ends FAILED; never a status of a call
     ├── ModelError          the model server failed
@@ -97,6 +98,10 @@ class LimitExceededError(RunwireError):
 
 class UnavailableError(RunwireError):
     """A dependency cannot be reached, or this server shuts down. Safe to retry with backoff."""
+
+
+class NoRoomError(UnavailableError):
+    """A dependency has no space, no memory or no connection left. Safe to retry with backoff."""
 
 
 class FencedError(RunwireError):

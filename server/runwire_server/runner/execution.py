@@ -201,5 +201,10 @@ class Execution:
                 _logger.warning("cannot close run %s yet: %s", self._live.run.key.request_id, error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _CLOSE_RETRY_SECONDS_MAX)
+            except FencedError:
+                # The try before this one was done after all, and only its answer was lost.
+                if not self._journal.is_complete:
+                    raise
+                return
             else:
                 return

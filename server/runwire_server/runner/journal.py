@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import JsonObject
-from runwire_server.domain.errors import FencedError, RunCancelled
+from runwire_server.domain.errors import FencedError, NotFoundError, RunCancelled
 from runwire_server.domain.runs import CancelMode, Run
 from runwire_server.domain.sessions import is_session_event
 from runwire_server.runner.live import LiveRun
@@ -33,6 +33,8 @@ class Journal:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._is_closed = False
+        # What was written last, while nobody knows whether it is stored.
+        self._unsure: tuple[Run, list[ev.Event]] | None = None
         self.message_ids: set[str] = set()
         self.finish_reason = ""
 
@@ -40,6 +42,11 @@ class Journal:
     def run(self) -> Run:
         """The run's record as it is stored."""
         return self._live.run
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the completion is in the log."""
+        return self._is_closed
 
     async def emit(self, payload: ev.DurablePayload, *, state_delta: JsonObject | None = None) -> None:
         """Append one event. See agents.agent.Output."""
@@ -89,8 +96,8 @@ class Journal:
         `opening` are session events that are not part of the log. `record` changes the run's record with them. A
         caller that is cancelled meanwhile leaves the write to finish: a log must know where it ends.
 
-        Raises: FencedError, also after the completion was written. UnavailableError: nothing was written, as far
-        as the store can tell.
+        Raises: FencedError, also after the completion was written. UnavailableError: perhaps nothing was written; the
+        next write finds out.
         """
         work = self._write(drafts, opening, state_delta, record)
         await self._supervisor.finish(f"append-{self.run.key.request_id}", work)
@@ -103,6 +110,7 @@ class Journal:
         record: Callable[[Run], Run] | None,
     ) -> None:
         async with self._lock:
+            await self._find_out()
             if self._is_closed:
                 raise FencedError(f"the log of run {self.run.key.request_id!r} is complete")
             run = self._live.run
@@ -113,7 +121,8 @@ class Journal:
                 following = record(following)
             session_events = (*opening, *(event for event in events if is_session_event(event)))
             delta = _joined([state_delta, *(event.state_delta for event in events)])
-            await self._store.append(
+            self._unsure = (following, events)
+            await self._append(
                 Append(
                     run=following,
                     after=run.last_sequence,
@@ -122,9 +131,30 @@ class Journal:
                     state_delta=delta,
                 )
             )
-            self._live.run = following
-            self._is_closed = following.state.is_terminal
-            self._live.tail.add(events)
+            self._take(following, events)
+
+    async def _append(self, write: Append) -> None:
+        try:
+            await self._store.append(write)
+        except (FencedError, NotFoundError):
+            self._unsure = None  # it was not written, for sure
+            raise
+
+    async def _find_out(self) -> None:
+        """See whether the write before, whose answer was lost, was done. Raises: UnavailableError."""
+        if self._unsure is None:
+            return
+        following, events = self._unsure
+        stored = await self._store.get_run(self.run.key)
+        if (stored.attempt, stored.last_sequence) == (following.attempt, following.last_sequence):
+            self._take(following, events)
+        self._unsure = None
+
+    def _take(self, following: Run, events: list[ev.Event]) -> None:
+        self._unsure = None
+        self._live.run = following
+        self._is_closed = following.state.is_terminal
+        self._live.tail.add(events)
 
     def _number(self, draft: ev.Draft, run: Run, now: datetime, place: int) -> ev.Event:
         return ev.Event(

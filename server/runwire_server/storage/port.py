@@ -1,8 +1,9 @@
 """The storage contract. tests/conformance is its executable half.
 
 No rule lives behind it: adapters keep what domain functions decide. Every method either does all it says or
-nothing. All raise UnavailableError when the storage cannot be reached or does not answer in time, and
-LimitExceededError when it has no room or no connection left; a driver's own exceptions never come out.
+nothing. All raise UnavailableError when the storage cannot be reached or does not answer in time (NoRoomError, one of
+them, when it has no room or no connection left); a driver's own exceptions never come out. After an UnavailableError
+nobody knows whether a write was done: what was lost may have been only the answer.
 Returned objects are the caller's: changing one changes nothing stored. Times are aware UTC, in microseconds.
 
 `now` is what a write is dated with; the store's clock judges what has expired. A session that has expired or is

@@ -29,6 +29,7 @@ CODES: Mapping[type, tuple[int, str]] = {
     errors.NotImplementedYetError: (code_pb2.UNIMPLEMENTED, "NOT_IMPLEMENTED"),
     errors.LimitExceededError: (code_pb2.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED"),
     errors.UnavailableError: (code_pb2.UNAVAILABLE, "UNAVAILABLE"),
+    errors.NoRoomError: (code_pb2.RESOURCE_EXHAUSTED, "STORE_FULL"),
     errors.FencedError: (code_pb2.ABORTED, "FENCED"),
     # What has no row of its own, or should have ended a run and not a call, is a bug.
     errors.RunwireError: (code_pb2.INTERNAL, "INTERNAL"),

@@ -14,7 +14,7 @@ AppendAll = Callable[[Connection, Sequence[PreparedAppend]], list[RunwireError |
 
 
 class Database(Protocol):
-    """Runs work in transactions. Its driver's exceptions come out as UnavailableError or LimitExceededError.
+    """Runs work in transactions. Its driver's exceptions come out as UnavailableError.
 
     Work may be run again from its beginning when the database undid it (a deadlock, two that insert the same), so it
     does nothing but talk to its connection.

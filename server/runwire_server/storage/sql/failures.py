@@ -3,7 +3,7 @@
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from runwire_server.domain.errors import LimitExceededError, RunwireError, UnavailableError
+from runwire_server.domain.errors import NoRoomError, RunwireError, UnavailableError
 
 # PostgreSQL's SQLSTATE; MySQL's error numbers; SQLite's names.
 _UNDONE = {"40001", "40P01", 1213, 1205}
@@ -36,9 +36,9 @@ def failure(error: Exception) -> RunwireError:
     code = _code(error)
     made: RunwireError
     if code in _NO_ROOM:
-        made = LimitExceededError("the store has no room left")
+        made = NoRoomError("the store has no room left")
     elif code in _NO_CONNECTION or isinstance(error, PoolTimeoutError):
-        made = LimitExceededError("the store has no connection left")
+        made = NoRoomError("the store has no connection left")
     else:
         made = UnavailableError("the store cannot be used at the moment")
     made.__cause__ = error
