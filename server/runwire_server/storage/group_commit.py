@@ -11,20 +11,21 @@ from typing import Generic, TypeVar
 from runwire_server.domain.errors import UnavailableError
 
 T = TypeVar("T")
+A = TypeVar("A")
 BATCH_MAX = 500
 WAITING_MAX = 10_000
 
 
-class GroupCommit(Generic[T]):
+class GroupCommit(Generic[T, A]):
     """Batches items for `write`, one batch at a time, in order.
 
-    `write` returns for each item what refused it, or None; when it raises, all of the batch fail with that, each with
-    an exception of its own. More than `waiting_max` items at once are refused.
+    `write` returns for each item its answer, or the exception that refused it; when it raises, all of the batch fail
+    with that, each with an exception of its own. More than `waiting_max` items at once are refused.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[T]], Awaitable[Sequence[Exception | None]]],
+        write: Callable[[Sequence[T]], Awaitable[Sequence[A | Exception]]],
         *,
         batch_max: int = BATCH_MAX,
         waiting_max: int = WAITING_MAX,
@@ -32,12 +33,12 @@ class GroupCommit(Generic[T]):
         self._write = write
         self._batch_max = batch_max
         self._waiting_max = waiting_max
-        self._waiting: list[tuple[T, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[T, asyncio.Future[A]]] = []
         self._task: asyncio.Task[None] | None = None
         self._is_closing = False
 
-    async def submit(self, item: T) -> None:
-        """Return when the item is durable. It is written also when the caller is cancelled meanwhile.
+    async def submit(self, item: T) -> A:
+        """Return the answer when the item is durable. It is written also when the caller is cancelled meanwhile.
 
         Raises: what `write` says of this item, UnavailableError.
         """
@@ -45,27 +46,27 @@ class GroupCommit(Generic[T]):
             raise UnavailableError("the store is closed")
         if len(self._waiting) >= self._waiting_max:
             raise UnavailableError(f"more than {self._waiting_max} writes are waiting")
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="group-commit")  # noqa: TID251 -- close awaits it
-        await future
+        return await future
 
     async def _work(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[: self._batch_max], self._waiting[self._batch_max :]
-            refusals: Sequence[Exception | None]
+            answers: Sequence[A | Exception]
             try:
-                refusals = await self._write([item for item, _ in batch])
+                answers = await self._write([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001 -- boundary: the writer outlives any write
-                refusals = [_copy(error) for _ in batch]
-            for (_, future), refusal in zip(batch, refusals, strict=True):
+                answers = [_copy(error) for _ in batch]
+            for (_, future), answer in zip(batch, answers, strict=True):
                 if future.done():
                     continue
-                if refusal is None:
-                    future.set_result(None)
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
                 else:
-                    future.set_exception(refusal)
+                    future.set_result(answer)
         self._task = None
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Group commit: the appends of many runs in one transaction, with a few statements for all of them.
+"""Group commit: the appends of many runs and sessions in one transaction, with a few statements for all of them.
 
 A statement each would cost more in building it than in running it, and a round trip each on a database elsewhere.
 """
@@ -10,17 +10,15 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError
-from runwire_server.domain.ids import RunKey, SessionKey
-from runwire_server.domain.state import Tier, split_delta
+from runwire_server.domain.ids import RunKey
+from runwire_server.domain.sessions import SessionEvent
 from runwire_server.storage.codec import StoredEvent, encode_event, encode_value
 from runwire_server.storage.port import Append
-from runwire_server.storage.sql import sessions, tiers
-from runwire_server.storage.sql.events import event_row, insert_events, trim
+from runwire_server.storage.sql.events import event_row
 from runwire_server.storage.sql.runs import ENDED, changing_columns
-from runwire_server.storage.sql.sessions import LockedSession
 from runwire_server.storage.sql.tables import run_events, runs
+from runwire_server.storage.sql.talking import Talk, write_talks
 from runwire_server.storage.sql.transaction import Transaction
 
 # Names of one owner at a time: SQLite looks whole tables through for pairs of columns that are IN a list.
@@ -45,12 +43,17 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class PreparedAppend:
-    """An append as rows. The rows of `session_events` have no position yet."""
+    """An append as rows. `talk` is what of it goes to the session, if anything does."""
 
     write: Append
     run: dict[str, Any]
     events: list[dict[str, Any]]
-    session_events: list[dict[str, Any]]
+    talk: Talk | None
+
+
+Prepared = PreparedAppend | Talk
+# What refused a write; or, of an event outside a run, what is stored.
+Answer = RunwireError | SessionEvent | None
 
 
 def prepare(write: Append) -> PreparedAppend:
@@ -63,29 +66,57 @@ def prepare(write: Append) -> PreparedAppend:
     stored: dict[int, StoredEvent] = {
         id(event): encode_event(event) for event in {id(e): e for e in _all_events(write)}.values()
     }
-    if write.state_delta:
-        encode_value(write.state_delta)
+    delta = write.state_delta or {}
+    encode_value(delta)
+    talk = None
+    if write.session_events or delta:
+        rows = [event_row(event, stored[id(event)]) for event in write.session_events]
+        talk = Talk(run.session, run.last_event_time or run.create_time, rows, delta)
     return PreparedAppend(
         write,
         changing_columns(run),
         [{"sequence": event.sequence, **stored[id(event)].columns()} for event in write.events],
-        [event_row(event, stored[id(event)]) for event in write.session_events],
+        talk,
     )
 
 
-def append_all(t: Transaction, writes: Sequence[PreparedAppend]) -> list[RunwireError | None]:
-    """Do appends in order, in the caller's transaction. Return what refused each; a refused one writes nothing."""
-    places = _lock_runs(t, {prepared.write.run.key for prepared in writes})
-    refusals = [_check(places, prepared.write) for prepared in writes]
-    accepted = [p for p, refusal in zip(writes, refusals, strict=True) if refusal is None]
-    runs_of = [(places[prepared.write.run.key].run, prepared) for prepared in accepted]
-    # Of several appends to a run the last record counts.
-    if advances := {run: {"of_run": run, **prepared.run} for run, prepared in runs_of}:
+def append_all(t: Transaction, writes: Sequence[Prepared]) -> list[Answer]:
+    """Do writes in order, in the caller's transaction, and return their answers. A refused one writes nothing."""
+    appends = {place: write for place, write in enumerate(writes) if isinstance(write, PreparedAppend)}
+    refusals = _append_logs(t, appends)
+    answers: list[Answer] = [refusals.get(place) for place in range(len(writes))]
+    talks: dict[int, Talk] = {}
+    for place, write in enumerate(writes):
+        talk = write.talk if isinstance(write, PreparedAppend) else write
+        if talk is not None and place not in refusals:
+            talks[place] = talk
+    if talks:
+        for place, answer in zip(talks, write_talks(t, list(talks.values())), strict=True):
+            answers[place] = answer
+    return answers
+
+
+def _append_logs(t: Transaction, appends: Mapping[int, PreparedAppend]) -> dict[int, RunwireError]:
+    """Write runs and their logs. Return what refused those that were."""
+    if not appends:
+        return {}
+    places = _lock_runs(t, {prepared.write.run.key for prepared in appends.values()})
+    refusals: dict[int, RunwireError] = {}
+    advances: dict[int, dict[str, Any]] = {}
+    rows: list[dict[str, Any]] = []
+    for number, prepared in appends.items():
+        refusal = _check(places, prepared.write)
+        if refusal is not None:
+            refusals[number] = refusal
+            continue
+        run = places[prepared.write.run.key].run
+        # Of several appends to a run the last record counts.
+        advances[run] = {"of_run": run, **prepared.run}
+        rows.extend({"run": run, **row} for row in prepared.events)
+    if advances:
         t.execute(_ADVANCE, list(advances.values()))
-    if rows := [{"run": run, **row} for run, prepared in runs_of for row in prepared.events]:
+    if rows:
         t.execute(insert(run_events), rows)
-    if talking := [p for p in accepted if p.session_events or p.write.state_delta]:
-        _write_sessions(t, talking)
     return refusals
 
 
@@ -98,30 +129,6 @@ def _check(places: Mapping[RunKey, _Place], write: Append) -> RunwireError | Non
         return FencedError(f"run {write.run.key.request_id!r} is written by another attempt")
     place.last_sequence, place.has_ended = write.run.last_sequence, write.run.state.is_terminal
     return None
-
-
-def _write_sessions(t: Transaction, writes: Sequence[PreparedAppend]) -> None:
-    """Give events their positions, move counters and times, merge state. Sessions that are gone are left out."""
-    locked = sessions.lock_many(t, {prepared.write.run.session for prepared in writes})
-    written: list[tuple[LockedSession, list[dict[str, Any]]]] = []
-    deltas: dict[SessionKey, list[JsonObject]] = {}
-    changes: list[tiers.Change] = []
-    for prepared in writes:
-        run, delta = prepared.write.run, prepared.write.state_delta or {}
-        now = run.last_event_time or run.create_time
-        if run.session in locked:
-            locked[run.session].touch(now)
-            written.append((locked[run.session], prepared.session_events))
-            if own := split_delta(delta).get(Tier.SESSION):
-                deltas.setdefault(run.session, []).append(own)
-        changes.extend(tiers.owned_changes(run.session, delta, now))
-    insert_events(t, written)
-    for one in locked.values():
-        trim(t, one)
-    sessions.save(t, locked.values())
-    for key, parts in deltas.items():
-        sessions.merge_state_of(t, locked[key], parts)
-    tiers.merge(t, changes)
 
 
 def _all_events(write: Append) -> Iterable[Any]:

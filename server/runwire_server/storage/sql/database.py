@@ -5,12 +5,12 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from runwire_server.domain.errors import RunwireError
-from runwire_server.storage.sql.append import PreparedAppend
+from runwire_server.domain.sessions import SessionEvent
+from runwire_server.storage.sql.append import Answer, Prepared
 
 T = TypeVar("T")
 # append.append_all with the store's retention and clock.
-AppendAll = Callable[[Connection, Sequence[PreparedAppend]], list[RunwireError | None]]
+AppendAll = Callable[[Connection, Sequence[Prepared]], list[Answer]]
 
 
 class Database(Protocol):
@@ -33,10 +33,10 @@ class Database(Protocol):
         """Run work in a transaction of its own. It goes on to its end when the caller is cancelled."""
         ...
 
-    async def append(self, write: PreparedAppend) -> None:
+    async def append(self, write: Prepared) -> SessionEvent | None:
         """Append, together with whatever other appends wait (group commit). Returns once it is durable.
 
-        Raises: what append.append_all says of this append.
+        Raises: what append.append_all answers to this one.
         """
         ...
 

@@ -1,25 +1,19 @@
 """Events of sessions. All functions run in the caller's transaction."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select
+from sqlalchemy import Row, bindparam, delete, select
 
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import EventQuery, SessionEvent, is_user_event
-from runwire_server.domain.state import Tier, split_delta
-from runwire_server.storage.codec import StoredEvent, decode_event, encode_event
-from runwire_server.storage.sql import sessions, tiers
+from runwire_server.storage.codec import StoredEvent, decode_event
+from runwire_server.storage.sql import sessions
 from runwire_server.storage.sql.sessions import LockedSession
 from runwire_server.storage.sql.tables import session_events, to_micros
 from runwire_server.storage.sql.tables import sessions as session_rows
 from runwire_server.storage.sql.transaction import Transaction
 
-_KNOWN = select(session_events).where(
-    session_events.c.session == bindparam("of_session"), session_events.c.event_id == bindparam("of_event")
-)
 _FIRST_KEPT = (
     select(session_events.c.position)
     .where(session_events.c.session == bindparam("of_session"))
@@ -33,37 +27,6 @@ _DROP = delete(session_events).where(
     session_events.c.position != bindparam("anchor"),
 )
 _READ = select(session_events).join(session_rows, session_rows.c.id == session_events.c.session)
-
-
-def append_one(t: Transaction, key: SessionKey, event: Event, now: datetime) -> SessionEvent:
-    """Append an event and merge its state. An id that is there already writes nothing. Raises: NotFoundError."""
-    locked = sessions.lock(t, key)
-    known = t.execute(_KNOWN, {"of_session": locked.id, "of_event": event.id}).first()
-    if known is not None:
-        return _event(known)
-    insert_events(t, [(locked, [event_row(event, encode_event(event))])])
-    locked.touch(now)
-    trim(t, locked)
-    sessions.save(t, [locked])
-    if event.state_delta:
-        if own := split_delta(event.state_delta).get(Tier.SESSION):
-            sessions.merge_state_of(t, locked, [own])
-        tiers.merge(t, tiers.owned_changes(key, event.state_delta, now))
-    return SessionEvent(locked.last_position, event)
-
-
-def insert_events(t: Transaction, written: Sequence[tuple[LockedSession, list[dict[str, Any]]]]) -> None:
-    """Insert rows of `event_row`, each with the next position of its session, whose counters move."""
-    rows: list[dict[str, Any]] = []
-    for locked, events in written:
-        for row in events:
-            locked.last_position += 1
-            locked.event_count += 1
-            if row["is_user"]:
-                locked.last_user_position = locked.last_position
-            rows.append({**row, "session": locked.id, "position": locked.last_position})
-    if rows:
-        t.execute(insert(session_events), rows)
 
 
 def trim(t: Transaction, locked: LockedSession) -> None:
@@ -92,13 +55,13 @@ def list_events(t: Transaction, key: SessionKey, query: EventQuery) -> list[Sess
     rows = t.execute(wanted, sessions.named(key)).all()
     if not rows:
         sessions.require(t, key)
-    return [_event(row) for row in rows]
+    return [event_of(row) for row in rows]
 
 
 def all_events(t: Transaction, session: int) -> list[SessionEvent]:
     """Return all events of the session with this id."""
     query = select(session_events).where(session_events.c.session == session)
-    return [_event(row) for row in t.execute(query.order_by(session_events.c.position))]
+    return [event_of(row) for row in t.execute(query.order_by(session_events.c.position))]
 
 
 def event_row(event: Event, stored: StoredEvent) -> dict[str, Any]:
@@ -111,5 +74,6 @@ def event_row(event: Event, stored: StoredEvent) -> dict[str, Any]:
     }
 
 
-def _event(row: Row[Any]) -> SessionEvent:
+def event_of(row: Row[Any]) -> SessionEvent:
+    """Return the event of a row."""
     return SessionEvent(row.position, decode_event(row.kind, row.payload, row.envelope))

@@ -15,7 +15,7 @@ from runwire_server.domain.errors import InvalidRequestError, RunwireError, Unav
 from runwire_server.domain.retention import Retention
 from runwire_server.storage.codec import warm_up
 from runwire_server.storage.port import MigrationStatus
-from runwire_server.storage.sql.append import PreparedAppend, append_all
+from runwire_server.storage.sql.append import Answer, Prepared, append_all
 from runwire_server.storage.sql.failures import is_failure
 from runwire_server.storage.sql.migrate import Names, migrate, require_current, status
 from runwire_server.storage.sql.servers import ServerDatabase
@@ -34,7 +34,7 @@ async def open_sql(url: StoreUrl, retention: Retention, clock: Callable[[], floa
     await prepare(url, migrate if url.options.migrate else require_current)
     transaction = beginning(retention, clock)
 
-    def append(connection: Connection, writes: Sequence[PreparedAppend]) -> list[RunwireError | None]:
+    def append(connection: Connection, writes: Sequence[Prepared]) -> list[Answer]:
         return append_all(transaction(connection), writes)
 
     if url.kind == "sqlite":

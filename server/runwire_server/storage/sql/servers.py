@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from runwire_server.domain.errors import RunwireError, UnavailableError
+from runwire_server.domain.sessions import SessionEvent
 from runwire_server.storage.group_commit import GroupCommit
-from runwire_server.storage.sql.append import PreparedAppend
+from runwire_server.storage.sql.append import Answer, Prepared
 from runwire_server.storage.sql.database import AppendAll
 from runwire_server.storage.sql.failures import failure, is_failure, lost_connection, was_undone
 
@@ -29,7 +30,7 @@ class ServerDatabase:
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._append_all = append_all
         self._command_seconds = command_seconds
-        self._appends = GroupCommit(self._append_batch)
+        self._appends: GroupCommit[Prepared, SessionEvent | None] = GroupCommit(self._append_batch)
         self._writes: set[asyncio.Task[object]] = set()
         self._is_closing = False
 
@@ -61,11 +62,11 @@ class ServerDatabase:
         if not task.cancelled():
             task.exception()
 
-    async def append(self, write: PreparedAppend) -> None:
+    async def append(self, write: Prepared) -> SessionEvent | None:
         """See Database."""
-        await self._appends.submit(write)
+        return await self._appends.submit(write)
 
-    async def _append_batch(self, writes: Sequence[PreparedAppend]) -> Sequence[Exception | None]:
+    async def _append_batch(self, writes: Sequence[Prepared]) -> Sequence[Answer]:
         return await self._transaction(lambda connection: self._append_all(connection, writes))
 
     async def _transaction(self, work: Callable[[Connection], T]) -> T:

@@ -20,7 +20,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from runwire_server.domain.errors import UnavailableError
-from runwire_server.storage.sql.append import PreparedAppend
+from runwire_server.domain.sessions import SessionEvent
+from runwire_server.storage.sql.append import Answer, Prepared
 from runwire_server.storage.sql.database import AppendAll
 from runwire_server.storage.sql.failures import failure
 
@@ -38,7 +39,7 @@ _WAL_RETRY_SECONDS = 0.02
 class _Job:
     """A write that waits: an append, or any other work."""
 
-    work: Callable[[Connection], Any] | PreparedAppend
+    work: Callable[[Connection], Any] | Prepared
     future: asyncio.Future[Any]
 
 
@@ -104,11 +105,11 @@ class SqliteDatabase:
         """See Database."""
         return cast(T, await self._submit(work))
 
-    async def append(self, write: PreparedAppend) -> None:
+    async def append(self, write: Prepared) -> SessionEvent | None:
         """See Database."""
-        await self._submit(write)
+        return cast("SessionEvent | None", await self._submit(write))
 
-    async def _submit(self, work: Callable[[Connection], Any] | PreparedAppend) -> Any:
+    async def _submit(self, work: Callable[[Connection], Any] | Prepared) -> Any:
         if self._is_closing:
             raise UnavailableError("the store is closed")
         if self._waiting_count >= self._waiting_max:
@@ -125,7 +126,7 @@ class SqliteDatabase:
         while True:
             job = self._jobs.get()
             # Take what waits, but keep the order between appends and other work.
-            while job is not None and isinstance(job.work, PreparedAppend):
+            while job is not None and isinstance(job.work, Prepared):
                 batch.append(job)
                 if len(batch) >= _BATCH_MAX:
                     break
@@ -143,16 +144,21 @@ class SqliteDatabase:
         self._loop.call_soon_threadsafe(self._closed.set)
 
     def _append_batch(self, batch: list[_Job]) -> None:
-        writes = [cast(PreparedAppend, job.work) for job in batch]
-        refusals: list[Exception | None]
+        writes = [cast(Prepared, job.work) for job in batch]
+        answers: list[Answer]
         try:
             with self._writer_engine.begin() as connection:
-                refusals = list(self._append_all(connection, writes))
+                answers = self._append_all(connection, writes)
             self.commit_count += 1
         except Exception as error:  # noqa: BLE001 -- boundary: the writer's thread must outlive any write
             # One each: an error that several tasks raise would collect the tracebacks of all.
-            refusals = [failure(error) for _ in batch]
-        self._answer([(job, refusal, None) for job, refusal in zip(batch, refusals, strict=True)])
+            answers = [failure(error) for _ in batch]
+        self._answer(
+            [
+                (job, answer, None) if isinstance(answer, Exception) else (job, None, answer)
+                for job, answer in zip(batch, answers, strict=True)
+            ]
+        )
 
     def _do(self, job: _Job) -> None:
         work = cast(Callable[[Connection], Any], job.work)

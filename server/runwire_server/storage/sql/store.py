@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sqlalchemy import Connection, text
 
@@ -27,6 +27,7 @@ from runwire_server.storage.port import Append, Page, RunFilter
 from runwire_server.storage.sql import cleaning, copies, events, runs, sessions, tiers, tracks
 from runwire_server.storage.sql.append import prepare
 from runwire_server.storage.sql.database import Database
+from runwire_server.storage.sql.talking import prepare_event
 from runwire_server.storage.sql.transaction import Transaction
 
 T = TypeVar("T")
@@ -136,7 +137,8 @@ class SqlStore:
 
     async def append_session_event(self, key: SessionKey, event: Event, now: datetime) -> SessionEvent:
         """See storage.port.SessionEventStore."""
-        return await self._write(lambda t: events.append_one(t, key, event, now))
+        stored = await self._database.append(prepare_event(key, event, now))
+        return cast(SessionEvent, stored)
 
     async def list_session_events(self, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
         """See storage.port.SessionEventStore."""

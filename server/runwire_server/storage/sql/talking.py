@@ -1,0 +1,121 @@
+"""What is said in many sessions, written with a few statements for all of them, in the caller's transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select
+
+from runwire_server.domain.content import JsonObject
+from runwire_server.domain.errors import NotFoundError
+from runwire_server.domain.events import Event
+from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.sessions import SessionEvent
+from runwire_server.domain.state import Tier, split_delta
+from runwire_server.storage.codec import encode_event, encode_value
+from runwire_server.storage.sql import sessions, tiers
+from runwire_server.storage.sql.events import event_of, event_row, trim
+from runwire_server.storage.sql.sessions import LockedSession
+from runwire_server.storage.sql.tables import session_events
+from runwire_server.storage.sql.transaction import Transaction
+
+_KNOWN = select(session_events).where(
+    session_events.c.session == bindparam("of_session"),
+    session_events.c.event_id.in_(bindparam("names", expanding=True)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What goes to one session: rows of events without positions, and state for all tiers.
+
+    `event` is an event outside a run, the one of `rows`: it is written once, whoever repeats it, and needs the
+    session. What a run says is written as it is, and dropped when the session is gone.
+    """
+
+    session: SessionKey
+    now: datetime
+    rows: Sequence[dict[str, Any]]
+    delta: JsonObject
+    event: Event | None = None
+
+
+def prepare_event(key: SessionKey, event: Event, now: datetime) -> Talk:
+    """Encode an event outside a run. Raises: ValueError for what JSON cannot hold."""
+    delta = event.state_delta or {}
+    encode_value(delta)
+    return Talk(key, now, [event_row(event, encode_event(event))], delta, event)
+
+
+def write_talks(t: Transaction, talks: Sequence[Talk]) -> list[SessionEvent | NotFoundError | None]:
+    """Write them in order. Return for each event outside a run what is stored, or that its session is gone."""
+    locked = sessions.lock_many(t, {talk.session for talk in talks})
+    known = _known_events(t, locked, talks)
+    written = _Written()
+    answers: list[SessionEvent | NotFoundError | None] = []
+    for talk in talks:
+        one = locked.get(talk.session)
+        if talk.event is None:
+            written.add(one, talk)
+            answers.append(None)
+        elif one is None:
+            answers.append(NotFoundError("session", talk.session.session_id))
+        elif (found := known.get((one.id, talk.event.id))) is not None:
+            answers.append(found)
+        else:
+            written.add(one, talk)
+            made = known[one.id, talk.event.id] = SessionEvent(one.last_position, talk.event)
+            answers.append(made)
+    written.save(t)
+    return answers
+
+
+class _Written:
+    """What is to be written, gathered."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, Any]] = []
+        self._touched: dict[int, LockedSession] = {}
+        self._deltas: dict[int, list[JsonObject]] = {}
+        self._changes: list[tiers.Change] = []
+
+    def add(self, one: LockedSession | None, talk: Talk) -> None:
+        self._changes.extend(tiers.owned_changes(talk.session, talk.delta, talk.now))
+        if one is None:
+            return
+        one.touch(talk.now)
+        self._touched[one.id] = one
+        for row in talk.rows:
+            one.last_position += 1
+            one.event_count += 1
+            if row["is_user"]:
+                one.last_user_position = one.last_position
+            self._rows.append({**row, "session": one.id, "position": one.last_position})
+        if own := split_delta(talk.delta).get(Tier.SESSION):
+            self._deltas.setdefault(one.id, []).append(own)
+
+    def save(self, t: Transaction) -> None:
+        if self._rows:
+            t.execute(insert(session_events), self._rows)
+        for one in self._touched.values():
+            trim(t, one)
+        sessions.save(t, self._touched.values())
+        for session, deltas in self._deltas.items():
+            sessions.merge_state_of(t, self._touched[session], deltas)
+        tiers.merge(t, self._changes)
+
+
+def _known_events(
+    t: Transaction, locked: dict[SessionKey, LockedSession], talks: Iterable[Talk]
+) -> dict[tuple[int, str], SessionEvent]:
+    """Return the events that sessions have already, of those that are to be written once."""
+    asked: dict[int, list[str]] = {}
+    for talk in talks:
+        if talk.event is not None and (one := locked.get(talk.session)) is not None:
+            asked.setdefault(one.id, []).append(talk.event.id)
+    return {
+        (session, row.event_id): event_of(row)
+        for session, names in asked.items()
+        for row in t.execute(_KNOWN, {"of_session": session, "names": names})
+    }
