@@ -339,7 +339,7 @@ def list_owners(t: Transaction, limit: int, cursor: str | None) -> Page[SessionK
         a, u, n = parse_cursor(cursor, str, str, str)
         query = query.where(or_(app > a, and_(app == a, or_(user > u, and_(user == u, name > n)))))
     keys = [
-        SessionKey(row[0], row[1], row[2])
+        SessionKey(row.app_name, row.user_id, row.session_id)
         for row in t.execute(query.order_by(app, user, name).limit(limit + 1))
     ]
     last = keys[limit - 1] if len(keys) > limit else None
