@@ -363,7 +363,7 @@ class UpdateSessionRequest(_message.Message):
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """What to change; at least one of display_name, expire_time, ttl. A field that is named here and unset in the session
         is cleared: no name, no expiry. expire_time sets a fixed end, in the future, and ends a ttl; ttl (1 second to 10
-        years) replaces a fixed end. Both at once are INVALID_ARGUMENT.
+        years; 0: for ever) replaces a fixed end. Both at once are INVALID_ARGUMENT.
         """
 
     def __init__(
