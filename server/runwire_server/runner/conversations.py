@@ -58,8 +58,11 @@ class Conversations:
 
     async def get(
         self, key: SessionKey, *, last: int, since: datetime | None
-    ) -> tuple[Session, list[SessionEvent]]:
-        """Return the session and its newest events, as domain.sessions.window cuts them. Raises: NotFoundError."""
+    ) -> tuple[Session, Sequence[SessionEvent]]:
+        """Return the session and its newest events, as domain.sessions.window cuts them, behind the app's hooks.
+
+        Raises: NotFoundError, HookError.
+        """
         key = self._resolved(key)
         session = await self._store.get_session(key)
         query = EventQuery(since=since, newest_first=True, limit=last)
@@ -71,7 +74,8 @@ class Conversations:
             user = EventQuery(before=before, user_only=True, newest_first=True, limit=1)
             found = await self._store.list_session_events(key, user)
             latest_user = found[0] if found else None
-        return session, window(newest, latest_user)
+        hooks = self._catalog.app(key.app_name).session_hooks
+        return await hooks.after_get(session, window(newest, latest_user))
 
     async def list_of_user(
         self, app_name: str, user_id: str, *, limit: int, cursor: str | None
@@ -101,11 +105,19 @@ class Conversations:
         """Undo the last `delete`. Raises: NotFoundError, AlreadyExistsError."""
         return await self._store.restore_session(self._resolved(key), self._clock())
 
-    async def append(self, key: SessionKey, event: Event) -> SessionEvent:
-        """Append an event outside a run. Empty fields are filled in. Raises: NotFoundError."""
+    async def append(self, key: SessionKey, event: Event) -> SessionEvent | None:
+        """Append an event outside a run. Empty fields are filled in. None: a hook left it out, state included.
+
+        Raises: NotFoundError, HookError.
+        """
         now = self._clock()
+        key = self._resolved(key)
         filled = replace(event, id=event.id or uuid4().hex, author=event.author or "user", create_time=now)
-        return await self._store.append_session_event(self._resolved(key), filled, now)
+        kept = await self._catalog.app(key.app_name).session_hooks.before_append(key, filled)
+        if kept is None:
+            await self._store.get_session(key)
+            return None
+        return await self._store.append_session_event(key, kept, now)
 
     async def list_events(self, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
         """Return events by position, without the rules of `get`. Raises: NotFoundError."""

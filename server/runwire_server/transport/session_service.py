@@ -82,7 +82,9 @@ class SessionService(PlannedSessionMethods):
         """Append an event outside a run."""
         key, event = validate.append_event_request(request)
         appended = await self._conversations.append(key, event)
-        return pb.AppendEventResponse(event=session_event_to_proto(appended))
+        return pb.AppendEventResponse(
+            event=session_event_to_proto(appended) if appended is not None else None
+        )
 
     async def ListEvents(self, request: pb.ListEventsRequest, context: Any) -> pb.ListEventsResponse:
         """List a session's events. A page's token is the position of its last event."""
