@@ -208,9 +208,8 @@ def _served(app: App, models: OfflineModels | OpenAIModels) -> ServedApp:
         if isinstance(agent, LlmAgent):
             agent.bind(models)
     for hook in app.session_hooks:
-        if not all(callable(getattr(hook, name, None)) for name in ("before_append", "after_get")):
-            kind = type(hook).__name__
-            raise StartError(f"session hook {kind} of app {app.name!r} must be an object of a SessionHook")
+        if isinstance(hook, type) or not isinstance(hook, SessionHook):
+            raise StartError(f"session hook {hook!r} of app {app.name!r} must be an object of a SessionHook")
     return ServedApp(app.name, agents, default, SessionHooks(app.session_hooks))
 
 

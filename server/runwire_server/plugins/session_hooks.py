@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 from uuid import uuid4
 
 from runwire_server.domain.errors import HookError
@@ -19,6 +19,7 @@ _HOOK_SECONDS_MAX = 10.0
 _STORABLE = (MessagePayload, ToolResults, Custom)
 
 
+@runtime_checkable
 class SessionHook(Protocol):
     """Derive from it and override what you need. What a hook is given is its own copy.
 
