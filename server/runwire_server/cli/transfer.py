@@ -74,9 +74,14 @@ def import_sessions(
 @contextmanager
 def _writing(path: Path | None) -> Iterator[Callable[[str], None]]:
     """Give a function that writes a line."""
-    with _opened(path, "wb", sys.stdout.buffer) as file:
-        yield lambda line: _put(file, line)
-        file.flush()
+    try:
+        with _opened(path, "wb", sys.stdout.buffer) as file:
+            yield lambda line: _put(file, line)
+            file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CommandError(f"cannot write {path or 'stdout'}: {error.strerror}") from None
 
 
 @contextmanager
