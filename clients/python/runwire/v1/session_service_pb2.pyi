@@ -543,7 +543,7 @@ class AppendEventResponse(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def event(self) -> Global___SessionEvent:
-        """The event, with its position."""
+        """The event, with its position. Unset when a hook of the app left it out: nothing is stored, state included."""
 
     def __init__(
         self,
