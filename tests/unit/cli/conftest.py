@@ -24,6 +24,7 @@ def command(
         data = stdin.encode() if isinstance(stdin, str) else stdin
         monkeypatch.setattr(sys, "argv", ["runwire", *map(str, arguments)])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        capfdbinary.readouterr()  # what servers said that were started for the test
         code = run_command(app)
         sys.stdout.flush()
         captured = capfdbinary.readouterr()
