@@ -19,17 +19,19 @@ from runwire_server.config import Config
 from runwire_server.domain.errors import RunwireError
 from runwire_server.domain.ids import ReplicaId
 from runwire_server.models.opener import OfflineModels, OpenAIModels, open_models
+from runwire_server.plugins.session_hooks import SessionHook, SessionHooks
 from runwire_server.runner.catalog import Catalog, ServedApp
 from runwire_server.runner.conversations import Conversations
 from runwire_server.runner.keeper import Keeper, KeeperSettings
 from runwire_server.runner.runner import Runner, RunnerSettings
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.storage.opener import open_store
+from runwire_server.storage.url import safe_url
 from runwire_server.tools.tool import ToolContext
 from runwire_server.transport.agent_service import ServerFacts
 from runwire_server.transport.server import Backend, Transport
 
-__all__ = ["App", "LlmAgent", "StartError", "ToolContext", "load_app", "running", "serve"]
+__all__ = ["App", "LlmAgent", "SessionHook", "StartError", "ToolContext", "load_app", "running", "serve"]
 
 _logger = logging.getLogger(__name__)
 _STOP_GRACE_SECONDS = 1.0
@@ -41,11 +43,15 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A namespace of agents. The first agent is the default one unless `default_agent` names another."""
+    """A namespace of agents. The first agent is the default one unless `default_agent` names another.
+
+    `session_hooks` see, in order, what sessions store and show; see SessionHook.
+    """
 
     name: str
     agents: Sequence[Agent]
     default_agent: str = ""
+    session_hooks: Sequence[SessionHook] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,9 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
     """
     replica = ReplicaId(uuid4().hex)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(config.store, migrate=config.migrate))
+        store = await stack.enter_async_context(
+            open_store(config.store, retention=config.retention(), migrate=config.migrate)
+        )
         models = _open_models(config)
         stack.push_async_callback(models.close)
         catalog = Catalog([_served(app, models) for app in apps])
@@ -126,6 +134,7 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
             clock=_now,
             lease_ttl_seconds=config.lease_ttl_seconds,
             run_retention=timedelta(hours=config.run_retention_hours),
+            cleanup_interval_seconds=config.cleanup_interval_seconds,
         )
         keeper = Keeper(store, runner, supervisor, keeper_settings)
         facts = ServerFacts(__version__, store.kind, {"live_runs": config.runs_max})
@@ -172,7 +181,7 @@ async def serve(config: Config, apps: Sequence[App], *, announce: Callable[[str]
 
 def _greeting(config: Config, apps: Sequence[App], service: Service) -> list[str]:
     names = ", ".join(f"{app.name} ({', '.join(agent.name for agent in app.agents)})" for app in apps)
-    lines = [f"runwire {__version__} serves {names} on {service.address}, store {config.store}"]
+    lines = [f"runwire {__version__} serves {names} on {service.address}, store {safe_url(config.store)}"]
     if isinstance(_open_models(config), OfflineModels):
         lines.append("model: offline rules, not a real model; set OPENAI_API_KEY to use one")
     else:
@@ -198,7 +207,10 @@ def _served(app: App, models: OfflineModels | OpenAIModels) -> ServedApp:
     for agent in app.agents:
         if isinstance(agent, LlmAgent):
             agent.bind(models)
-    return ServedApp(app.name, agents, default)
+    for hook in app.session_hooks:
+        if isinstance(hook, type) or not isinstance(hook, SessionHook):
+            raise StartError(f"session hook {hook!r} of app {app.name!r} must be an object of a SessionHook")
+    return ServedApp(app.name, agents, default, SessionHooks(app.session_hooks))
 
 
 def _address(listen: str, port: int) -> str:

@@ -8,10 +8,13 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from runwire_server.domain.retention import Retention
 
 _PREFIX = "RUNWIRE_"
 _FILE = "runwire.toml"
@@ -26,6 +29,11 @@ class ConfigError(Exception):
     """The configuration is wrong. The text is one line for the operator, without secrets."""
 
 
+def _ttl(what: str) -> Any:
+    """An option for a TTL, up to 10 years."""
+    return Field(0.0, ge=0, le=315_360_000, description=f"{what}. 0: for ever.")
+
+
 class Config(BaseModel):
     """The server's options."""
 
@@ -36,7 +44,10 @@ class Config(BaseModel):
         description="Where to listen: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0: any free one.",
     )
     store: str = Field(
-        "sqlite:runwire.db", description="Where runs and sessions are kept: sqlite:PATH or memory:."
+        "sqlite:runwire.db",
+        repr=False,
+        description="Where runs and sessions are kept: sqlite:PATH, memory:, or the URL of a postgresql, mysql or "
+        "redis server.",
     )
     migrate: bool = Field(default=True, description="Bring the store's schema up to date at start.")
     reflection: bool = Field(default=True, description="Answer gRPC reflection, for grpcurl.")
@@ -60,6 +71,32 @@ class Config(BaseModel):
         10.0, ge=1, le=300, description="How long after its last sign of life a replica counts as dead."
     )
     run_retention_hours: float = Field(24.0, gt=0, description="How long ended runs and their logs are kept.")
+    session_event_limit: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="How many events a session keeps; the oldest go first. 0: all.",
+    )
+    session_ttl_seconds: float = _ttl(
+        "How long a session lives after it was last written, unless it says so itself"
+    )
+    app_state_ttl_seconds: float = _ttl("How long an app's state lives after it was last written")
+    user_state_ttl_seconds: float = _ttl("How long a user's state lives after it was last written")
+    track_ttl_seconds: float = _ttl(
+        "How long each observation of a track lives, at most as long as its session"
+    )
+    deleted_session_hours: float = Field(
+        168.0,
+        ge=0,
+        le=87_600,
+        description="How long a deleted session can be restored. 0: it is gone at once.",
+    )
+    cleanup_interval_seconds: float = Field(
+        300.0,
+        ge=1,
+        le=86_400,
+        description="How long between two looks for what has expired, to delete it from the store.",
+    )
     runs_max: int = Field(1000, ge=1, le=100_000, description="The most runs queued or at work at a time.")
     openai_api_key: SecretStr | None = Field(None, description="The model provider's key. Never printed.")
     openai_base_url: str | None = Field(None, description="The provider's address, for compatible servers.")
@@ -69,6 +106,22 @@ class Config(BaseModel):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
     log_format: Literal["text", "json"] = Field("text", description="How it is logged.")
+
+    def retention(self) -> Retention:
+        """Return how long a store keeps what."""
+        return Retention(
+            event_limit=self.session_event_limit,
+            session_ttl=_duration(self.session_ttl_seconds),
+            app_state_ttl=_duration(self.app_state_ttl_seconds),
+            user_state_ttl=_duration(self.user_state_ttl_seconds),
+            track_ttl=_duration(self.track_ttl_seconds),
+            deleted_ttl=timedelta(hours=self.deleted_session_hours),
+        )
+
+
+def _duration(seconds: float) -> timedelta | None:
+    """Return a TTL; 0 is none."""
+    return timedelta(seconds=seconds) or None
 
 
 def load_config(

@@ -259,6 +259,9 @@ def test_the_command_line_talks_to_the_server(tmp_path: Path) -> None:
         assert "cancelled already" in say("cancel", detached).stdout
         assert_mistake(say("status", "nope"), "RUN_NOT_FOUND")
         assert say("sessions", "delete", "s").returncode == 0
+        assert say("sessions", "restore", "s").stdout.startswith("s  ")
+        assert say("sessions", "delete", "s", "--purge").returncode == 0
+        assert_mistake(say("sessions", "restore", "s"), "SESSION_NOT_FOUND")
         assert_mistake(say("sessions", "delete", "s"), "there is no session")
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
-from datetime import datetime, timedelta
-from types import TracebackType
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from datetime import timedelta
+from typing import Any
 
 import grpc
 import grpc.aio
 
-from runwire.errors import CallError
+from runwire.calls import DEFAULT_TARGET
 from runwire.run import RunStream
+from runwire.sessions import SessionCalls
 from runwire.v1 import agent_service_pb2 as agent_pb
 from runwire.v1 import (
     agent_service_pb2_grpc,
@@ -20,24 +20,13 @@ from runwire.v1 import (
     event_pb2,
     run_pb2,
     runner_service_pb2_grpc,
-    session_pb2,
-    session_service_pb2_grpc,
 )
 from runwire.v1 import runner_service_pb2 as pb
-from runwire.v1 import session_service_pb2 as session_service_pb
 
-DEFAULT_TARGET = "127.0.0.1:50051"
-T = TypeVar("T")
-
-_OPTIONS = (
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-)
+__all__ = ["DEFAULT_TARGET", "Client", "Conversation"]
 
 
-class Client:
+class Client(SessionCalls):
     """A connection to a server. `app_name`, `user_id` are what calls use that name none.
 
     `timeout_seconds` is for calls that answer at once; streams have none of their own. All methods raise CallError.
@@ -52,31 +41,15 @@ class Client:
         timeout_seconds: float = 30.0,
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        self.app_name = app_name
-        self.user_id = user_id
-        self._timeout = timeout_seconds
-        if credentials is None:
-            self._channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
-        else:
-            self._channel = grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
+        super().__init__(
+            target,
+            app_name=app_name,
+            user_id=user_id,
+            timeout_seconds=timeout_seconds,
+            credentials=credentials,
+        )
         self._runner: Any = runner_service_pb2_grpc.RunnerServiceStub(self._channel)
-        self._sessions: Any = session_service_pb2_grpc.SessionServiceStub(self._channel)
         self._agents: Any = agent_service_pb2_grpc.AgentServiceStub(self._channel)
-
-    async def __aenter__(self) -> Client:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connection. Idempotent."""
-        await self._channel.close()
 
     # Runs
 
@@ -204,116 +177,6 @@ class Client:
             for event in page.events:
                 yield event
 
-    # Sessions
-
-    def _key(self, user_id: str, session_id: str) -> session_pb2.SessionKey:
-        return session_pb2.SessionKey(
-            app_name=self.app_name, user_id=user_id or self.user_id, session_id=session_id
-        )
-
-    async def create_session(
-        self, session_id: str = "", *, user_id: str = "", state: Mapping[str, Any] | None = None
-    ) -> session_pb2.Session:
-        """Make a session."""
-        request = session_service_pb.CreateSessionRequest(key=self._key(user_id, session_id))
-        request.state.update(dict(state or {}))
-        session: session_pb2.Session = (await self._call(self._sessions.CreateSession, request)).session
-        return session
-
-    async def get_or_create_session(
-        self, session_id: str = "", *, user_id: str = "", state: Mapping[str, Any] | None = None
-    ) -> session_service_pb.GetOrCreateSessionResponse:
-        """Return the session, and whether it was made."""
-        request = session_service_pb.GetOrCreateSessionRequest(key=self._key(user_id, session_id))
-        request.state.update(dict(state or {}))
-        response: session_service_pb.GetOrCreateSessionResponse = await self._call(
-            self._sessions.GetOrCreateSession, request
-        )
-        return response
-
-    async def get_session(
-        self, session_id: str, *, user_id: str = "", last_events: int = 0, since: datetime | None = None
-    ) -> session_service_pb.GetSessionResponse:
-        """Return a session and its events."""
-        request = session_service_pb.GetSessionRequest(
-            key=self._key(user_id, session_id), last_events=last_events
-        )
-        if since is not None:
-            request.since.FromDatetime(since)
-        response: session_service_pb.GetSessionResponse = await self._call(self._sessions.GetSession, request)
-        return response
-
-    async def sessions(self, *, user_id: str = "") -> AsyncGenerator[session_pb2.Session, None]:
-        """Yield a user's sessions, the one written last first."""
-        request = session_service_pb.ListSessionsRequest(
-            app_name=self.app_name, user_id=user_id or self.user_id
-        )
-        async for page in self._pages(self._sessions.ListSessions, request):
-            for session in page.sessions:
-                yield session
-
-    async def delete_session(self, session_id: str, *, user_id: str = "") -> bool:
-        """Delete a session. Return whether there was one."""
-        request = session_service_pb.DeleteSessionRequest(key=self._key(user_id, session_id))
-        deleted: bool = (await self._call(self._sessions.DeleteSession, request)).deleted
-        return deleted
-
-    async def append_event(
-        self, session_id: str, event: event_pb2.Event, *, user_id: str = ""
-    ) -> session_service_pb.SessionEvent:
-        """Append an event outside a run. One without an id gets one, so that a retry appends once."""
-        request = session_service_pb.AppendEventRequest(key=self._key(user_id, session_id), event=event)
-        request.event.id = request.event.id or uuid.uuid4().hex
-        appended: session_service_pb.SessionEvent = (
-            await self._call(self._sessions.AppendEvent, request)
-        ).event
-        return appended
-
-    async def session_events(
-        self, session_id: str, *, user_id: str = "", after_position: int = 0
-    ) -> AsyncGenerator[session_service_pb.SessionEvent, None]:
-        """Yield a session's events, oldest first."""
-        request = session_service_pb.ListEventsRequest(
-            key=self._key(user_id, session_id), after_position=after_position
-        )
-        async for page in self._pages(self._sessions.ListEvents, request):
-            for event in page.events:
-                yield event
-
-    async def get_state(
-        self, tier: session_service_pb.StateTier.ValueType, session_id: str = "", *, user_id: str = ""
-    ) -> dict[str, Any]:
-        """Return one tier's state."""
-        request = session_service_pb.GetStateRequest(key=self._key(user_id, session_id), tier=tier)
-        return dict((await self._call(self._sessions.GetState, request)).state)
-
-    async def update_state(
-        self,
-        tier: session_service_pb.StateTier.ValueType,
-        delta: Mapping[str, Any],
-        session_id: str = "",
-        *,
-        user_id: str = "",
-    ) -> dict[str, Any]:
-        """Merge into one tier's state, and return it. None deletes a key."""
-        request = session_service_pb.UpdateStateRequest(key=self._key(user_id, session_id), tier=tier)
-        request.delta.update(dict(delta))
-        return dict((await self._call(self._sessions.UpdateState, request)).state)
-
-    async def delete_state(
-        self,
-        tier: session_service_pb.StateTier.ValueType,
-        keys: Iterable[str],
-        session_id: str = "",
-        *,
-        user_id: str = "",
-    ) -> dict[str, Any]:
-        """Delete keys of one tier's state, and return what is left."""
-        request = session_service_pb.DeleteStateRequest(
-            key=self._key(user_id, session_id), tier=tier, keys=keys
-        )
-        return dict((await self._call(self._sessions.DeleteState, request)).state)
-
     # Agents
 
     async def agents(self) -> AsyncGenerator[agent_pb.Agent, None]:
@@ -335,17 +198,6 @@ class Client:
             self._agents.GetServerInfo, agent_pb.GetServerInfoRequest()
         )
         return response
-
-    async def _call(self, method: Any, request: Any, extra_seconds: float = 0.0) -> Any:
-        return await _translated(method(request, timeout=self._timeout + extra_seconds))
-
-    async def _pages(self, method: Any, request: Any) -> AsyncGenerator[Any, None]:
-        while True:
-            page = await self._call(method, request)
-            yield page
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
 
 class Conversation:
@@ -374,10 +226,3 @@ class Conversation:
                 return await run.text()
             finally:
                 self.session_id = run.session_id or self.session_id
-
-
-async def _translated(call: Awaitable[T]) -> T:
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise CallError(error) from None

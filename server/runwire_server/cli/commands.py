@@ -1,13 +1,11 @@
 """All commands."""
 
-import logging
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from runwire_server.cli import chat, runs, sessions
-from runwire_server.cli.failures import CommandError
+from runwire_server.cli import chat, migrations, runs, sessions
 
 app = typer.Typer(
     name="runwire",
@@ -17,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(sessions.app, name="sessions", help="Conversations.")
+app.add_typer(migrations.app, name="migrate")
 app.command("chat")(chat.chat)
 for name, command in runs.COMMANDS.items():
     app.command(name)(command)
@@ -29,7 +28,7 @@ def serve(
     ] = None,
     *,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT, [IPV6]:PORT or unix:PATH.")] = None,
-    store: Annotated[str | None, typer.Option(help="sqlite:PATH or memory:.")] = None,
+    store: Annotated[str | None, typer.Option(help="sqlite:PATH, memory:, or a server's URL.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file; default runwire.toml if there is one.")
     ] = None,
@@ -81,27 +80,6 @@ def _run_on_best_loop(work: Any) -> None:
 
 def _announce(line: str) -> None:
     typer.echo(line)
-
-
-@app.command()
-def migrate(
-    store: Annotated[str | None, typer.Option(help="sqlite:PATH.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file.")] = None,
-) -> None:
-    """Bring the store's schema up to date."""
-    import asyncio
-
-    from runwire_server.config import load_config
-    from runwire_server.domain.errors import RunwireError
-    from runwire_server.storage.opener import migrate_store
-
-    settings = load_config({"store": store, "config": str(config) if config is not None else None})
-    logging.basicConfig(level=logging.WARNING)
-    try:
-        version = asyncio.run(migrate_store(settings.store))
-    except RunwireError as error:
-        raise CommandError(str(error)) from None
-    typer.echo(f"{settings.store} has schema {version}" if version else f"{settings.store} has no schema")
 
 
 @app.command()

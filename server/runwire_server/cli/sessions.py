@@ -1,5 +1,6 @@
 """Commands for sessions."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from runwire.client import DEFAULT_TARGET, Client
 from runwire.v1 import content_pb2
 from runwire.v1 import session_service_pb2 as pb
+from runwire_server.cli import transfer
 from runwire_server.cli.connection import AppName, AsJson, Connection, Target, User
 from runwire_server.cli.failures import CommandError
 from runwire_server.cli.render import cut, json_line, local_time
@@ -42,7 +44,8 @@ async def print_sessions(client: Client, limit: int, *, as_json: bool = False) -
             typer.echo(json_line(session))
         else:
             when = local_time(session.update_time)
-            typer.echo(f"{session.key.session_id}  {when}  {session.event_count} events")
+            name = f"  {session.display_name}" if session.display_name else ""
+            typer.echo(f"{session.key.session_id}  {when}  {session.event_count} events{name}")
         shown += 1
         if shown >= limit:
             break
@@ -89,19 +92,54 @@ def print_history(found: pb.GetSessionResponse) -> None:
 def create(
     session_id: Annotated[str, typer.Argument(help="Its id. Default: one is made.")] = "",
     *,
+    name: Annotated[str, typer.Option(help="A name to show.")] = "",
+    ttl_seconds: Annotated[
+        float | None,
+        typer.Option(help="How long it lives after it was last written; 0: for ever. Default: the server's."),
+    ] = None,
     target: Target = DEFAULT_TARGET,
     user: User = "",
     app_name: AppName = "",
 ) -> None:
     """Make a session and print its id."""
-    made = Connection(target, user, app_name).run(lambda client: client.create_session(session_id))
-    typer.echo(made.key.session_id)
+    ttl = timedelta(seconds=ttl_seconds) if ttl_seconds is not None else None
+
+    async def work(client: Client) -> str:
+        made = await client.create_session(session_id, display_name=name, ttl=ttl)
+        return made.key.session_id
+
+    typer.echo(Connection(target, user, app_name).run(work))
 
 
 @app.command()
 def delete(
+    session_id: SessionId,
+    *,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="For good, with what was deleted before under this id.")
+    ] = False,
+    target: Target = DEFAULT_TARGET,
+    user: User = "",
+    app_name: AppName = "",
+) -> None:
+    """Delete a session with its events, its tracks and its state. `restore` brings it back for a while."""
+
+    async def work(client: Client) -> bool:
+        return await client.delete_session(session_id, purge=purge)
+
+    # A purge is also for what is deleted already, of which nobody is told.
+    if not Connection(target, user, app_name).run(work) and not purge:
+        raise CommandError(f"there is no session {session_id!r}")
+
+
+@app.command()
+def restore(
     session_id: SessionId, *, target: Target = DEFAULT_TARGET, user: User = "", app_name: AppName = ""
 ) -> None:
-    """Delete a session with its events and its state."""
-    if not Connection(target, user, app_name).run(lambda client: client.delete_session(session_id)):
-        raise CommandError(f"there is no session {session_id!r}")
+    """Bring back a session that was deleted."""
+    found = Connection(target, user, app_name).run(lambda client: client.restore_session(session_id))
+    typer.echo(f"{found.key.session_id}  {found.event_count} events")
+
+
+app.command("export")(transfer.export)
+app.command("import")(transfer.import_sessions)

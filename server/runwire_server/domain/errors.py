@@ -15,7 +15,8 @@ RunwireError
 └── RunFailure              a run ends FAILED; never a status of a call
     ├── ModelError          the model server failed
     ├── LimitReached        a limit of the run was reached
-    └── AgentError          an agent gave up on purpose
+    ├── AgentError          an agent gave up on purpose
+    └── HookError           a hook of the app failed; a call can end with it, too
 RunCancelled                a run ends CANCELLED at a point that its cancel asked for (control flow)
 """
 
@@ -138,6 +139,12 @@ class AgentError(RunFailure):
     """An agent gave up on purpose."""
 
     type = "agent_error"
+
+
+class HookError(RunFailure):
+    """A hook of the app failed. The details are in the log, under the error id in the message."""
+
+    type = "hook_error"
 
 
 class RunCancelled(RunwireError):  # noqa: N818 -- control flow, like asyncio.CancelledError

@@ -1,1 +1,1 @@
-"""Hooks around a run. Empty until the issue that brings them."""
+"""Hooks of an app."""

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from runwire_server.agents.agent import Agent
 from runwire_server.domain.errors import NotFoundError
+from runwire_server.plugins.session_hooks import SessionHooks
+
+NO_HOOKS = SessionHooks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +17,7 @@ class ServedApp:
     name: str
     agents: Mapping[str, Agent]
     default_agent: str
+    session_hooks: SessionHooks = NO_HOOKS
 
     def agent(self, name: str) -> Agent:
         """Return the agent of that name; the default one for an empty name. Raises: NotFoundError."""

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role
-from runwire_server.domain.errors import RunFailure, UnavailableError
+from runwire_server.domain.errors import HookError, RunFailure, UnavailableError
 from runwire_server.domain.runs import Outcome, Run, RunError
 from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import Stop
@@ -33,7 +33,10 @@ class Ending:
     message: Message | None = None
 
     async def write(self, journal: Journal) -> None:
-        """Append what is missing and the completion, in one step. Raises: FencedError, UnavailableError."""
+        """Append what is missing and the completion, in one step. Raises: FencedError, UnavailableError.
+
+        A hook that fails here costs the session its answer, not the log its end.
+        """
         run = journal.run
         drafts = [] if run.last_sequence else [started_draft(run, None)]
         opening: list[ev.Event] = []
@@ -49,7 +52,10 @@ class Ending:
             cancel_reason=self.cancel_reason,
         )
         drafts.append(replace(_draft(run, completion), author=run.key.app_name))
-        await journal.write(drafts, opening=opening, record=self._record)
+        try:
+            await journal.write(drafts, opening=opening, record=self._record)
+        except HookError:
+            await journal.write(drafts, record=self._record)
 
     def _record(self, run: Run) -> Run:
         return replace(

@@ -13,12 +13,15 @@ from runwire_server.domain.content import Message
 from runwire_server.domain.errors import (
     AgentError,
     FencedError,
+    HookError,
     NotFoundError,
     RunCancelled,
     UnavailableError,
 )
 from runwire_server.domain.ids import ReplicaId
 from runwire_server.domain.runs import Outcome
+from runwire_server.plugins.session_hooks import SessionHooks
+from runwire_server.runner.catalog import NO_HOOKS
 from runwire_server.runner.ending import Ending, ending_of_failure, ending_of_stop
 from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import LiveRun, Stop
@@ -38,6 +41,7 @@ class ExecutionSettings:
     replica: ReplicaId
     clock: Callable[[], datetime]
     cancel_grace_seconds: float = 1.0
+    session_hooks: SessionHooks = NO_HOOKS
 
 
 class Execution:
@@ -51,7 +55,7 @@ class Execution:
         self._settings = settings
         self._live = live
         self._agent = agent
-        self._journal = Journal(store, live, supervisor, settings.clock)
+        self._journal = Journal(store, live, supervisor, settings.clock, hooks=settings.session_hooks)
 
     async def run(self) -> None:
         """Bring the run to its end. Never raises Exception: the outcome is in the log.
@@ -97,8 +101,9 @@ class Execution:
                 self._live.run,
                 self._agent,
                 session_created=self._live.session_created,
+                hooks=self._settings.session_hooks,
             )
-        except UnavailableError as error:
+        except (UnavailableError, HookError) as error:
             return ending_of_failure(error, _logger, self._live.run)
         return await self._drive(opening)
 

@@ -1,8 +1,8 @@
 """Write one run's log: number the events, store them, hand them to whoever follows. The only output of a run."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -11,6 +11,8 @@ from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import FencedError, NotFoundError, RunCancelled
 from runwire_server.domain.runs import CancelMode, Run
 from runwire_server.domain.sessions import is_session_event
+from runwire_server.plugins.session_hooks import SessionHooks
+from runwire_server.runner.catalog import NO_HOOKS
 from runwire_server.runner.live import LiveRun
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.storage.port import Append, RunStore
@@ -21,16 +23,35 @@ _POINTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One write. `stored` has what a hook made of session events, by id; None leaves one out."""
+
+    drafts: Sequence[ev.Draft]
+    ids: Sequence[str]
+    stored: Mapping[str, ev.Event | None]
+    opening: Sequence[ev.Event]
+    state_delta: JsonObject | None
+    record: Callable[[Run], Run] | None
+
+
 class Journal:
     """The log of one attempt at a run. Implements agents.agent.Output."""
 
     def __init__(
-        self, store: RunStore, live: LiveRun, supervisor: Supervisor, clock: Callable[[], datetime]
+        self,
+        store: RunStore,
+        live: LiveRun,
+        supervisor: Supervisor,
+        clock: Callable[[], datetime],
+        *,
+        hooks: SessionHooks = NO_HOOKS,
     ) -> None:
         self._store = store
         self._live = live
         self._supervisor = supervisor
         self._clock = clock
+        self._hooks = hooks
         self._lock = asyncio.Lock()
         self._is_closed = False
         # What was written last, while nobody knows whether it is stored.
@@ -97,37 +118,52 @@ class Journal:
         caller that is cancelled meanwhile leaves the write to finish: a log must know where it ends.
 
         Raises: FencedError, also after the completion was written. UnavailableError: perhaps nothing was written; the
-        next write finds out.
+        next write finds out. HookError: nothing was written.
         """
-        work = self._write(drafts, opening, state_delta, record)
+        ids = [uuid4().hex for _ in drafts]
+        stored: dict[str, ev.Event | None] = {}
+        if self._hooks:
+            # Not under the lock, and by the caller: a hook that takes its time must not keep the log from closing.
+            opening, stored = await self._hooked(drafts, ids, opening)
+        work = self._write(_Work(drafts, ids, stored, opening, state_delta, record))
         await self._supervisor.finish(f"append-{self.run.key.request_id}", work)
 
-    async def _write(
-        self,
-        drafts: Sequence[ev.Draft],
-        opening: Sequence[ev.Event],
-        state_delta: JsonObject | None,
-        record: Callable[[Run], Run] | None,
-    ) -> None:
+    async def _hooked(
+        self, drafts: Sequence[ev.Draft], ids: Sequence[str], opening: Sequence[ev.Event]
+    ) -> tuple[list[ev.Event], dict[str, ev.Event | None]]:
+        """Return the opening events to store, and what to store in the session for which of the log's events."""
+        run = self._live.run
+        changed = [await self._hooks.before_append(run.session, event) for event in opening]
+        stored: dict[str, ev.Event | None] = {}
+        for event_id, draft in zip(ids, drafts, strict=True):
+            event = self._number(draft, run, self._clock(), 0, event_id)
+            if is_session_event(event):
+                stored[event_id] = await self._hooks.before_append(run.session, event)
+        return [event for event in changed if event is not None], stored
+
+    async def _write(self, work: _Work) -> None:
         async with self._lock:
             await self._find_out()
             if self._is_closed:
                 raise FencedError(f"the log of run {self.run.key.request_id!r} is complete")
             run = self._live.run
             now = self._clock()
-            events = [self._number(draft, run, now, place) for place, draft in enumerate(drafts, 1)]
+            after = run.last_sequence
+            events = [
+                self._number(draft, run, now, after + place, event_id)
+                for place, (draft, event_id) in enumerate(zip(work.drafts, work.ids, strict=True), 1)
+            ]
             following = self._advance(run, events, now)
-            if record is not None:
-                following = record(following)
-            session_events = (*opening, *(event for event in events if is_session_event(event)))
-            delta = _joined([state_delta, *(event.state_delta for event in events)])
+            if work.record is not None:
+                following = work.record(following)
+            delta = _joined([work.state_delta, *(event.state_delta for event in events)])
             self._unsure = (following, events)
             await self._append(
                 Append(
                     run=following,
                     after=run.last_sequence,
                     events=tuple(events),
-                    session_events=session_events,
+                    session_events=(*work.opening, *_session_events(events, work.stored)),
                     state_delta=delta,
                 )
             )
@@ -156,14 +192,14 @@ class Journal:
         self._is_closed = following.state.is_terminal
         self._live.tail.add(events)
 
-    def _number(self, draft: ev.Draft, run: Run, now: datetime, place: int) -> ev.Event:
+    def _number(self, draft: ev.Draft, run: Run, now: datetime, sequence: int, event_id: str) -> ev.Event:
         return ev.Event(
             request_id=run.key.request_id,
-            sequence=run.last_sequence + place,
+            sequence=sequence,
             create_time=now,
             author=draft.author,
             payload=draft.payload,
-            id=uuid4().hex,
+            id=event_id,
             branch=draft.branch,
             filter_key=draft.filter_key,
             invocation_id=draft.invocation_id,
@@ -183,6 +219,17 @@ class Journal:
                 if event.payload.usage is not None:
                     usage = usage + event.payload.usage
         return replace(run, last_sequence=run.last_sequence + len(events), last_event_time=now, usage=usage)
+
+
+def _session_events(events: Sequence[ev.Event], stored: Mapping[str, ev.Event | None]) -> Iterator[ev.Event]:
+    """Yield what the session gets of the log's events."""
+    for event in events:
+        if is_session_event(event):
+            kept = stored.get(event.id, event)
+            if kept is event:
+                yield event
+            elif kept is not None:
+                yield replace(kept, sequence=event.sequence, create_time=event.create_time)
 
 
 def _joined(deltas: Sequence[JsonObject | None]) -> JsonObject | None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from runwire_server.domain.errors import FencedError, NotFoundError, UnavailableError
+from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError, UnavailableError
 from runwire_server.domain.ids import ReplicaId
 from runwire_server.domain.runs import Outcome, Run, RunError
 from runwire_server.runner.ending import Ending
@@ -20,16 +21,22 @@ _logger = logging.getLogger(__name__)
 _BATCH = 100
 _CANCEL_POLL_SECONDS = 1.0
 _RETENTION_POLL_SECONDS = 300.0
+_CLEANUP_JITTER = 0.1
+_FIRST_CLEANUP_SECONDS_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeeperSettings:
-    """`lease_ttl_seconds` is how long after its last sign of life a replica counts as dead."""
+    """`lease_ttl_seconds` is how long after its last sign of life a replica counts as dead.
+
+    `cleanup_interval_seconds` is how long between two looks for what the store need not keep any longer.
+    """
 
     replica: ReplicaId
     clock: Callable[[], datetime]
     lease_ttl_seconds: float = 10.0
     run_retention: timedelta = timedelta(hours=24)
+    cleanup_interval_seconds: float = 300.0
 
 
 class Keeper:
@@ -54,6 +61,7 @@ class Keeper:
             ("retention", self._retain, _RETENTION_POLL_SECONDS),
         ):
             self._supervisor.spawn(f"keeper-{name}", self._every(interval, name, work))
+        self._supervisor.spawn("keeper-cleanup", self._clean_up_for_ever())
 
     async def stop(self) -> None:
         """Give the lease back, so that others need not wait for its end."""
@@ -64,11 +72,26 @@ class Keeper:
 
     async def _every(self, seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            try:
-                await work()
-            except UnavailableError as error:
-                _logger.warning("%s: %s; trying again in %.1f s", name, error, seconds)
+            await self._try(seconds, name, work)
             await asyncio.sleep(seconds)
+
+    async def _clean_up_for_ever(self) -> None:
+        """Like _every, at times that differ between replicas that started together."""
+        seconds = self._settings.cleanup_interval_seconds
+        await asyncio.sleep(random.uniform(0.0, min(seconds, _FIRST_CLEANUP_SECONDS_MAX)))  # noqa: S311
+        while True:
+            await self._try(seconds, "cleanup", self._clean_up)
+            spread = random.uniform(1 - _CLEANUP_JITTER, 1 + _CLEANUP_JITTER)  # noqa: S311 -- no secret
+            await asyncio.sleep(seconds * spread)
+
+    async def _try(self, seconds: float, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except RunwireError as error:
+            _logger.warning("%s: %s; trying again in %.1f s", name, error, seconds)
+        except Exception:
+            # Without its keeper a replica would lose its lease, and with that its runs.
+            _logger.exception("%s failed; trying again in %.1f s", name, seconds)
 
     async def _renew(self) -> None:
         await self._store.renew_lease(self._settings.replica, ttl_seconds=self._settings.lease_ttl_seconds)
@@ -82,6 +105,14 @@ class Keeper:
         before = self._settings.clock() - self._settings.run_retention
         while await self._store.delete_runs_ended_before(before, limit=_BATCH) == _BATCH:
             continue
+
+    async def _clean_up(self) -> None:
+        count = found = await self._store.clean_up(limit=_BATCH)
+        while found >= _BATCH:
+            found = await self._store.clean_up(limit=_BATCH)
+            count += found
+        if count:
+            _logger.info("cleaned up %d sessions, states and events that need not be kept", count)
 
     async def close_orphans(self) -> None:
         """Close the logs of runs whose replica is dead, with outcome LOST.

@@ -16,6 +16,8 @@ from runwire_server.domain.sessions import (
     opening_messages,
     window,
 )
+from runwire_server.plugins.session_hooks import SessionHooks
+from runwire_server.runner.catalog import NO_HOOKS
 from runwire_server.runner.journal import Journal
 from runwire_server.storage.port import SessionEventStore, Store
 
@@ -30,9 +32,15 @@ class Opening:
 
 
 async def open_run(
-    store: Store, journal: Journal, run: Run, agent: Agent, *, session_created: bool
+    store: Store,
+    journal: Journal,
+    run: Run,
+    agent: Agent,
+    *,
+    session_created: bool,
+    hooks: SessionHooks = NO_HOOKS,
 ) -> Opening:
-    """Write run_started and the opening messages in one step. Raises: FencedError, UnavailableError."""
+    """Write run_started and the opening messages in one step. Raises: FencedError, UnavailableError, HookError."""
     past = await read_window(store, run, HISTORY_EVENTS_MAX)
     added = opening_messages(has_events=bool(past), seed=run.input.messages, message=run.input.message)
     await journal.write(
@@ -40,6 +48,8 @@ async def open_run(
         opening=[_session_event(run, message) for message in added],
         state_delta=run.input.state_delta,
     )
+    if hooks and past:
+        _, past = await hooks.after_get(await store.get_session(run.session), past)
     history = [message for item in past for message in event_messages(item.event)]
     return Opening((*history, *added))
 

@@ -163,6 +163,7 @@ class Runner:
                 replica=settings.replica,
                 clock=settings.clock,
                 cancel_grace_seconds=settings.cancel_grace_seconds,
+                session_hooks=self._catalog.app(run.key.app_name).session_hooks,
             ),
             live,
             agent,

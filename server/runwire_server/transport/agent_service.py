@@ -52,7 +52,15 @@ class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
             version=self._facts.version,
             apps=self._catalog.app_names,
             limits={"request_bytes": REQUEST_BYTES_MAX, **self._facts.limits},
-            features=["attach", "cancel", "stream_modes", "state_tiers"],
+            features=[
+                "attach",
+                "cancel",
+                "stream_modes",
+                "state_tiers",
+                "session_expiry",
+                "restore_session",
+                "tracks",
+            ],
             store=self._facts.store,
         )
 

@@ -34,6 +34,7 @@ CODES: Mapping[type, tuple[int, str]] = {
     # What has no row of its own, or should have ended a run and not a call, is a bug.
     errors.RunwireError: (code_pb2.INTERNAL, "INTERNAL"),
     errors.RunFailure: (code_pb2.INTERNAL, "INTERNAL"),
+    errors.HookError: (code_pb2.INTERNAL, "SESSION_HOOK_FAILED"),
     errors.RunCancelled: (code_pb2.INTERNAL, "INTERNAL"),
 }
 _RETRYABLE = (errors.BusyError, errors.LimitExceededError, errors.UnavailableError)
@@ -42,7 +43,7 @@ _RETRYABLE = (errors.BusyError, errors.LimitExceededError, errors.UnavailableErr
 def error_to_status(error: errors.RunwireError) -> grpc.Status:
     """Return the status of the error's nearest class in the table, with details of at most DETAILS_BYTES_MAX."""
     code, reason = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
-    if code == code_pb2.INTERNAL:
+    if reason == "INTERNAL":
         return internal_status("unknown")
     details: list[Message] = [_info(error, reason)]
     match error:

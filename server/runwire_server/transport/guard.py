@@ -21,7 +21,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
-from runwire_server.domain.errors import RunwireError
+from runwire_server.domain.errors import HookError, RunwireError
 from runwire_server.transport.errors import error_to_status, internal_status, simple_status
 
 _logger = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ def _status_of(method: str, error: Exception) -> grpc.Status:
     """Return a domain error's own status; anything else goes to the log, under an id that the peer is told."""
     if isinstance(error, RunwireError):
         status = error_to_status(error)
-        if status.code is not grpc.StatusCode.INTERNAL:
+        if status.code is not grpc.StatusCode.INTERNAL or isinstance(error, HookError):
             return status
     error_id = uuid4().hex[:12]
     _logger.error("%s failed (error %s)", method, error_id, exc_info=error)

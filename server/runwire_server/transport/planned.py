@@ -41,12 +41,6 @@ class PlannedRunnerMethods(runner_service_pb2_grpc.RunnerServiceServicer):
 class PlannedSessionMethods(session_service_pb2_grpc.SessionServiceServicer):
     """What SessionService cannot do yet."""
 
-    async def UpdateSession(
-        self, request: session_pb.UpdateSessionRequest, context: Any
-    ) -> session_pb.UpdateSessionResponse:
-        """Not yet."""
-        raise NotImplementedYetError("changing a session's name or expiry", _LATER)
-
     async def GetEventWindow(
         self, request: session_pb.GetEventWindowRequest, context: Any
     ) -> session_pb.GetEventWindowResponse:
@@ -70,15 +64,3 @@ class PlannedSessionMethods(session_service_pb2_grpc.SessionServiceServicer):
     ) -> session_pb.GetSummaryResponse:
         """Not yet."""
         raise NotImplementedYetError("summarising a session", _LATER)
-
-    async def AppendTrackEvents(
-        self, request: session_pb.AppendTrackEventsRequest, context: Any
-    ) -> session_pb.AppendTrackEventsResponse:
-        """Not yet."""
-        raise NotImplementedYetError("track events", _LATER)
-
-    async def ListTrackEvents(
-        self, request: session_pb.ListTrackEventsRequest, context: Any
-    ) -> session_pb.ListTrackEventsResponse:
-        """Not yet."""
-        raise NotImplementedYetError("track events", _LATER)

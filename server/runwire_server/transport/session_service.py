@@ -1,13 +1,25 @@
 """SessionService: converts, calls the conversations once, and converts back."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
 
 from runwire.v1 import session_service_pb2 as pb
 from runwire_server.runner.conversations import Conversations
 from runwire_server.transport import validate
 from runwire_server.transport.convert.content import json_to_struct
-from runwire_server.transport.convert.sessions import session_event_to_proto, session_to_proto
+from runwire_server.transport.convert.sessions import (
+    session_event_to_proto,
+    session_to_proto,
+    track_event_to_proto,
+)
 from runwire_server.transport.planned import PlannedSessionMethods
+
+T = TypeVar("T", bound=Message)
+# A page is cut before it outgrows the 4 MiB that clients take. An item has a tag and a length in it.
+_PAGE_BYTES_MAX = 4_000_000
+_ITEM_BYTES = 8
 
 
 class SessionService(PlannedSessionMethods):
@@ -18,16 +30,15 @@ class SessionService(PlannedSessionMethods):
 
     async def CreateSession(self, request: pb.CreateSessionRequest, context: Any) -> pb.CreateSessionResponse:
         """Make a session."""
-        key, state = validate.create_session_request(request)
-        session = await self._conversations.create(key, state)
+        session = await self._conversations.create(validate.create_session_request(request))
         return pb.CreateSessionResponse(session=session_to_proto(session))
 
     async def GetOrCreateSession(
         self, request: pb.GetOrCreateSessionRequest, context: Any
     ) -> pb.GetOrCreateSessionResponse:
         """Get or make a session."""
-        key, state = validate.get_or_create_session_request(request)
-        session, created = await self._conversations.get_or_create(key, state)
+        asked = validate.get_or_create_session_request(request)
+        session, created = await self._conversations.get_or_create(asked)
         return pb.GetOrCreateSessionResponse(session=session_to_proto(session), created=created)
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Any) -> pb.GetSessionResponse:
@@ -50,22 +61,38 @@ class SessionService(PlannedSessionMethods):
     async def DeleteSession(self, request: pb.DeleteSessionRequest, context: Any) -> pb.DeleteSessionResponse:
         """Delete a session."""
         key = validate.delete_session_request(request)
-        return pb.DeleteSessionResponse(deleted=await self._conversations.delete(key))
+        is_deleted = await self._conversations.delete(key, purge=request.purge)
+        return pb.DeleteSessionResponse(deleted=is_deleted)
+
+    async def UpdateSession(self, request: pb.UpdateSessionRequest, context: Any) -> pb.UpdateSessionResponse:
+        """Change a session's name or expiry."""
+        key, change = validate.update_session_request(request)
+        session = await self._conversations.update(key, change)
+        return pb.UpdateSessionResponse(session=session_to_proto(session))
+
+    async def RestoreSession(
+        self, request: pb.RestoreSessionRequest, context: Any
+    ) -> pb.RestoreSessionResponse:
+        """Undo a deletion."""
+        key = validate.restore_session_request(request)
+        session = await self._conversations.restore(key)
+        return pb.RestoreSessionResponse(session=session_to_proto(session))
 
     async def AppendEvent(self, request: pb.AppendEventRequest, context: Any) -> pb.AppendEventResponse:
         """Append an event outside a run."""
         key, event = validate.append_event_request(request)
         appended = await self._conversations.append(key, event)
-        return pb.AppendEventResponse(event=session_event_to_proto(appended))
+        return pb.AppendEventResponse(
+            event=session_event_to_proto(appended) if appended is not None else None
+        )
 
     async def ListEvents(self, request: pb.ListEventsRequest, context: Any) -> pb.ListEventsResponse:
         """List a session's events. A page's token is the position of its last event."""
         key, query = validate.list_events_request(request)
         events = await self._conversations.list_events(key, query)
-        return pb.ListEventsResponse(
-            events=[session_event_to_proto(event) for event in events],
-            next_page_token=str(events[-1].position) if len(events) == query.limit else "",
-        )
+        shown = _fitting(session_event_to_proto(event) for event in events)
+        is_cut = len(events) == query.limit or len(shown) < len(events)
+        return pb.ListEventsResponse(events=shown, next_page_token=str(shown[-1].position) if is_cut else "")
 
     async def GetState(self, request: pb.GetStateRequest, context: Any) -> pb.GetStateResponse:
         """Read one tier of state."""
@@ -83,3 +110,40 @@ class SessionService(PlannedSessionMethods):
         key, tier, keys = validate.delete_state_request(request)
         state = await self._conversations.update_state(key, tier, dict.fromkeys(keys))
         return pb.DeleteStateResponse(state=json_to_struct(state))
+
+    async def AppendTrackEvents(
+        self, request: pb.AppendTrackEventsRequest, context: Any
+    ) -> pb.AppendTrackEventsResponse:
+        """Append observations beside the conversation."""
+        key, track, payloads = validate.append_track_events_request(request)
+        appended = await self._conversations.append_track(key, track, payloads)
+        return pb.AppendTrackEventsResponse(last_position=appended[-1].position)
+
+    async def ListTrackEvents(
+        self, request: pb.ListTrackEventsRequest, context: Any
+    ) -> pb.ListTrackEventsResponse:
+        """List a track's observations. A page's token is the position of its last one."""
+        key, asked = validate.list_track_events_request(request)
+        found = await self._conversations.list_track(key, request.track, after=asked.after, limit=asked.limit)
+        shown = _fitting(track_event_to_proto(item) for item in found)
+        is_cut = len(found) == asked.limit or len(shown) < len(found)
+        return pb.ListTrackEventsResponse(
+            events=shown, next_page_token=str(shown[-1].position) if is_cut else ""
+        )
+
+    async def Flush(self, request: pb.FlushRequest, context: Any) -> pb.FlushResponse:
+        """Wait until all is durable."""
+        await self._conversations.flush()
+        return pb.FlushResponse()
+
+
+def _fitting(items: Iterable[T]) -> list[T]:
+    """Return as many as fit a response, from the first on; always one, if there is one."""
+    shown: list[T] = []
+    size = 0
+    for item in items:
+        size += item.ByteSize() + _ITEM_BYTES
+        if shown and size > _PAGE_BYTES_MAX:
+            break
+        shown.append(item)
+    return shown

@@ -31,13 +31,10 @@ PLANNED = {
         "SubmitToolOutputs",
     },
     PlannedSessionMethods: {
-        "UpdateSession",
         "GetEventWindow",
         "TruncateSession",
         "CreateSummary",
         "GetSummary",
-        "AppendTrackEvents",
-        "ListTrackEvents",
     },
 }
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 from validation_support import nested, violations
@@ -13,10 +12,10 @@ from validation_support import nested, violations
 from runwire.v1 import session_service_pb2 as pb
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role, ToolResult, ToolStatus
-from runwire_server.domain.errors import NotImplementedYetError
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import EventQuery
 from runwire_server.domain.state import Tier
+from runwire_server.runner.conversations import NewSession
 from runwire_server.transport import validate
 
 KEY = {"appName": "a", "userId": "u", "sessionId": "s"}
@@ -156,25 +155,7 @@ def test_a_new_session_needs_no_id(check: Check) -> None:
     function, kind = check
     request = ParseDict({"key": {"userId": "u"}, "state": {"app:a": 1, "temp:b": 2}}, kind())
 
-    assert function(request) == (SessionKey("", "u", ""), {"app:a": 1, "temp:b": 2})
-
-
-@pytest.mark.parametrize(
-    ("request_", "named"),
-    [
-        (pb.CreateSessionRequest(ttl=Duration(seconds=1)), "ttl"),
-        (pb.CreateSessionRequest(ttl=Duration()), "ttl"),
-        (pb.CreateSessionRequest(display_name="d"), "display_name"),
-    ],
-    ids=["ttl", "no ttl", "display_name"],
-)
-def test_what_comes_later_is_refused_by_name(request_: pb.CreateSessionRequest, named: str) -> None:
-    request_.key.user_id = "u"
-
-    with pytest.raises(NotImplementedYetError) as caught:
-        validate.create_session_request(request_)
-
-    assert caught.value.feature == named
+    assert function(request) == NewSession(key=SessionKey("", "u", ""), state={"app:a": 1, "temp:b": 2})
 
 
 @pytest.mark.parametrize(("asked", "used"), [(0, 1000), (1, 1), (1000, 1000), (5000, 1000)])

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18runwire/v1/session.proto\x12\nrunwire.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"_\n\nSessionKey\x12\x19\n\x08\x61pp_name\x18\x01 \x01(\tR\x07\x61ppName\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\x12\x1d\n\nsession_id\x18\x03 \x01(\tR\tsessionId\"\x82\x03\n\x07Session\x12(\n\x03key\x18\x01 \x01(\x0b\x32\x16.runwire.v1.SessionKeyR\x03key\x12;\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12-\n\x05state\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructR\x05state\x12\x1f\n\x0b\x65vent_count\x18\x05 \x01(\x03R\neventCount\x12#\n\rlast_position\x18\x06 \x01(\x03R\x0clastPosition\x12;\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12!\n\x0c\x64isplay_name\x18\x08 \x01(\tR\x0b\x64isplayNameBT\n\x0e\x64\x65v.runwire.v1P\x01Z3example.com/runwire/clients/go/runwire/v1;runwirev1\xaa\x02\nRunwire.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18runwire/v1/session.proto\x12\nrunwire.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"_\n\nSessionKey\x12\x19\n\x08\x61pp_name\x18\x01 \x01(\tR\x07\x61ppName\x12\x17\n\x07user_id\x18\x02 \x01(\tR\x06userId\x12\x1d\n\nsession_id\x18\x03 \x01(\tR\tsessionId\"\xaf\x03\n\x07Session\x12(\n\x03key\x18\x01 \x01(\x0b\x32\x16.runwire.v1.SessionKeyR\x03key\x12;\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12-\n\x05state\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructR\x05state\x12\x1f\n\x0b\x65vent_count\x18\x05 \x01(\x03R\neventCount\x12#\n\rlast_position\x18\x06 \x01(\x03R\x0clastPosition\x12;\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12!\n\x0c\x64isplay_name\x18\x08 \x01(\tR\x0b\x64isplayName\x12+\n\x03ttl\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationR\x03ttlBT\n\x0e\x64\x65v.runwire.v1P\x01Z3example.com/runwire/clients/go/runwire/v1;runwirev1\xaa\x02\nRunwire.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,8 +35,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'runwire.v1.session_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.runwire.v1P\001Z3example.com/runwire/clients/go/runwire/v1;runwirev1\252\002\nRunwire.V1'
-  _globals['_SESSIONKEY']._serialized_start=103
-  _globals['_SESSIONKEY']._serialized_end=198
-  _globals['_SESSION']._serialized_start=201
-  _globals['_SESSION']._serialized_end=587
+  _globals['_SESSIONKEY']._serialized_start=135
+  _globals['_SESSIONKEY']._serialized_end=230
+  _globals['_SESSION']._serialized_start=233
+  _globals['_SESSION']._serialized_end=664
 # @@protoc_insertion_point(module_scope)

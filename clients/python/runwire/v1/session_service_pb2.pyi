@@ -94,7 +94,7 @@ class CreateSessionRequest(_message.Message):
     TTL_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
-    """A name to show."""
+    """A name to show, at most 255 characters."""
     @_builtins.property
     def key(self) -> _session_pb2.SessionKey:
         """An empty session_id is made by the server."""
@@ -105,7 +105,7 @@ class CreateSessionRequest(_message.Message):
 
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
-        """How long it lives after it was last written."""
+        """How long it lives after it was last written: 1 second to 10 years. 0: for ever. Unset: the server's default."""
 
     def __init__(
         self,
@@ -155,6 +155,10 @@ class GetOrCreateSessionRequest(_message.Message):
 
     KEY_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    TTL_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    display_name: _builtins.str
+    """A name to show, when it is made."""
     @_builtins.property
     def key(self) -> _session_pb2.SessionKey:
         """Which. An empty session_id makes a new one."""
@@ -163,15 +167,21 @@ class GetOrCreateSessionRequest(_message.Message):
     def state(self) -> _struct_pb2.Struct:
         """State to begin with, when it is made."""
 
+    @_builtins.property
+    def ttl(self) -> _duration_pb2.Duration:
+        """As in CreateSessionRequest, when it is made."""
+
     def __init__(
         self,
         *,
         key: _session_pb2.SessionKey | None = ...,
         state: _struct_pb2.Struct | None = ...,
+        ttl: _duration_pb2.Duration | None = ...,
+        display_name: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "state", b"state"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "state", b"state", "ttl", b"ttl"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "key", b"key", "state", b"state", "ttl", b"ttl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -351,7 +361,10 @@ class UpdateSessionRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """What to change: display_name, expire_time."""
+        """What to change; at least one of display_name, expire_time, ttl. A field that is named here and unset in the session
+        is cleared: no name, no expiry. expire_time sets a fixed end, in the future, and ends a ttl; ttl (1 second to 10
+        years; 0: for ever) replaces a fixed end. Both at once are INVALID_ARGUMENT.
+        """
 
     def __init__(
         self,
@@ -398,6 +411,9 @@ class DeleteSessionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     KEY_FIELD_NUMBER: _builtins.int
+    PURGE_FIELD_NUMBER: _builtins.int
+    purge: _builtins.bool
+    """Delete it for good, with all that was deleted before under this key: nothing can be restored."""
     @_builtins.property
     def key(self) -> _session_pb2.SessionKey:
         """Which."""
@@ -406,10 +422,11 @@ class DeleteSessionRequest(_message.Message):
         self,
         *,
         key: _session_pb2.SessionKey | None = ...,
+        purge: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "purge", b"purge"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -436,6 +453,54 @@ class DeleteSessionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteSessionResponse: _TypeAlias = DeleteSessionResponse  # noqa: Y015
+
+@_typing.final
+class RestoreSessionRequest(_message.Message):
+    """Restores a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def key(self) -> _session_pb2.SessionKey:
+        """Which."""
+
+    def __init__(
+        self,
+        *,
+        key: _session_pb2.SessionKey | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreSessionRequest: _TypeAlias = RestoreSessionRequest  # noqa: Y015
+
+@_typing.final
+class RestoreSessionResponse(_message.Message):
+    """The session is back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> _session_pb2.Session:
+        """The session, as it was."""
+
+    def __init__(
+        self,
+        *,
+        session: _session_pb2.Session | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RestoreSessionResponse: _TypeAlias = RestoreSessionResponse  # noqa: Y015
 
 @_typing.final
 class AppendEventRequest(_message.Message):
@@ -478,7 +543,7 @@ class AppendEventResponse(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def event(self) -> Global___SessionEvent:
-        """The event, with its position."""
+        """The event, with its position. Unset when a hook of the app left it out: nothing is stored, state included."""
 
     def __init__(
         self,
@@ -1001,12 +1066,12 @@ class TrackEvent(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
     position: _builtins.int
-    """Its place in its track."""
+    """Its place in its track: 1, 2, 3, …, in order. Set by the server."""
     payload: _builtins.str
-    """JSON text."""
+    """JSON text, at most 256 KiB. It comes back as it was written."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it happened."""
+        """When it was appended. Set by the server."""
 
     def __init__(
         self,
@@ -1033,14 +1098,14 @@ class AppendTrackEventsRequest(_message.Message):
     TRACK_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
     track: _builtins.str
-    """To which track."""
+    """To which track; at most 255 characters. It begins with its first observation."""
     @_builtins.property
     def key(self) -> _session_pb2.SessionKey:
-        """To which session."""
+        """To which session; it must exist."""
 
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackEvent]:
-        """What to append, in order."""
+        """What to append, in order: 1 to 1000. A position or create_time that is set here is INVALID_ARGUMENT."""
 
     def __init__(
         self,
@@ -1146,3 +1211,37 @@ class ListTrackEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTrackEventsResponse: _TypeAlias = ListTrackEventsResponse  # noqa: Y015
+
+@_typing.final
+class FlushRequest(_message.Message):
+    """Waits until all is durable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FlushRequest: _TypeAlias = FlushRequest  # noqa: Y015
+
+@_typing.final
+class FlushResponse(_message.Message):
+    """All is durable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FlushResponse: _TypeAlias = FlushResponse  # noqa: Y015

@@ -65,6 +65,11 @@ class SessionServiceStub(object):
                 request_serializer=runwire_dot_v1_dot_session__service__pb2.DeleteSessionRequest.SerializeToString,
                 response_deserializer=runwire_dot_v1_dot_session__service__pb2.DeleteSessionResponse.FromString,
                 _registered_method=True)
+        self.RestoreSession = channel.unary_unary(
+                '/runwire.v1.SessionService/RestoreSession',
+                request_serializer=runwire_dot_v1_dot_session__service__pb2.RestoreSessionRequest.SerializeToString,
+                response_deserializer=runwire_dot_v1_dot_session__service__pb2.RestoreSessionResponse.FromString,
+                _registered_method=True)
         self.AppendEvent = channel.unary_unary(
                 '/runwire.v1.SessionService/AppendEvent',
                 request_serializer=runwire_dot_v1_dot_session__service__pb2.AppendEventRequest.SerializeToString,
@@ -120,6 +125,11 @@ class SessionServiceStub(object):
                 request_serializer=runwire_dot_v1_dot_session__service__pb2.ListTrackEventsRequest.SerializeToString,
                 response_deserializer=runwire_dot_v1_dot_session__service__pb2.ListTrackEventsResponse.FromString,
                 _registered_method=True)
+        self.Flush = channel.unary_unary(
+                '/runwire.v1.SessionService/Flush',
+                request_serializer=runwire_dot_v1_dot_session__service__pb2.FlushRequest.SerializeToString,
+                response_deserializer=runwire_dot_v1_dot_session__service__pb2.FlushResponse.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer(object):
@@ -162,7 +172,16 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSession(self, request, context):
-        """Deletes a session with its events and its state. One that does not exist is OK.
+        """Deletes a session with its events, its tracks and its own state. One that does not exist is OK. It can be
+        restored for as long as the server keeps it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreSession(self, request, context):
+        """Undoes the last DeleteSession of this key. NOT_FOUND when nothing can be restored (any more), ALREADY_EXISTS when
+        there is a session with this key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -245,6 +264,13 @@ class SessionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Flush(self, request, context):
+        """Waits until all that this server has accepted is durable. Without asynchronous persistence it is already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -277,6 +303,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.DeleteSession,
                     request_deserializer=runwire_dot_v1_dot_session__service__pb2.DeleteSessionRequest.FromString,
                     response_serializer=runwire_dot_v1_dot_session__service__pb2.DeleteSessionResponse.SerializeToString,
+            ),
+            'RestoreSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreSession,
+                    request_deserializer=runwire_dot_v1_dot_session__service__pb2.RestoreSessionRequest.FromString,
+                    response_serializer=runwire_dot_v1_dot_session__service__pb2.RestoreSessionResponse.SerializeToString,
             ),
             'AppendEvent': grpc.unary_unary_rpc_method_handler(
                     servicer.AppendEvent,
@@ -332,6 +363,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ListTrackEvents,
                     request_deserializer=runwire_dot_v1_dot_session__service__pb2.ListTrackEventsRequest.FromString,
                     response_serializer=runwire_dot_v1_dot_session__service__pb2.ListTrackEventsResponse.SerializeToString,
+            ),
+            'Flush': grpc.unary_unary_rpc_method_handler(
+                    servicer.Flush,
+                    request_deserializer=runwire_dot_v1_dot_session__service__pb2.FlushRequest.FromString,
+                    response_serializer=runwire_dot_v1_dot_session__service__pb2.FlushResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -497,6 +533,33 @@ class SessionService(object):
             '/runwire.v1.SessionService/DeleteSession',
             runwire_dot_v1_dot_session__service__pb2.DeleteSessionRequest.SerializeToString,
             runwire_dot_v1_dot_session__service__pb2.DeleteSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runwire.v1.SessionService/RestoreSession',
+            runwire_dot_v1_dot_session__service__pb2.RestoreSessionRequest.SerializeToString,
+            runwire_dot_v1_dot_session__service__pb2.RestoreSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -794,6 +857,33 @@ class SessionService(object):
             '/runwire.v1.SessionService/ListTrackEvents',
             runwire_dot_v1_dot_session__service__pb2.ListTrackEventsRequest.SerializeToString,
             runwire_dot_v1_dot_session__service__pb2.ListTrackEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Flush(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/runwire.v1.SessionService/Flush',
+            runwire_dot_v1_dot_session__service__pb2.FlushRequest.SerializeToString,
+            runwire_dot_v1_dot_session__service__pb2.FlushResponse.FromString,
             options,
             channel_credentials,
             insecure,

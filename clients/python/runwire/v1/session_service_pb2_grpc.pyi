@@ -44,7 +44,13 @@ class SessionServiceStub:
     UpdateSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.UpdateSessionRequest, _session_service_pb2.UpdateSessionResponse]
     """Changes a session's name or expiry."""
     DeleteSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.DeleteSessionRequest, _session_service_pb2.DeleteSessionResponse]
-    """Deletes a session with its events and its state. One that does not exist is OK."""
+    """Deletes a session with its events, its tracks and its own state. One that does not exist is OK. It can be
+    restored for as long as the server keeps it.
+    """
+    RestoreSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RestoreSessionRequest, _session_service_pb2.RestoreSessionResponse]
+    """Undoes the last DeleteSession of this key. NOT_FOUND when nothing can be restored (any more), ALREADY_EXISTS when
+    there is a session with this key.
+    """
     AppendEvent: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.AppendEventRequest, _session_service_pb2.AppendEventResponse]
     """Appends an event to a session, outside a run."""
     ListEvents: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListEventsRequest, _session_service_pb2.ListEventsResponse]
@@ -67,6 +73,8 @@ class SessionServiceStub:
     """Appends observations beside the conversation."""
     ListTrackEvents: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListTrackEventsRequest, _session_service_pb2.ListTrackEventsResponse]
     """Lists the observations of a track."""
+    Flush: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.FlushRequest, _session_service_pb2.FlushResponse]
+    """Waits until all that this server has accepted is durable. Without asynchronous persistence it is already."""
 
 @_typing.type_check_only
 class SessionServiceAsyncStub(SessionServiceStub):
@@ -84,7 +92,13 @@ class SessionServiceAsyncStub(SessionServiceStub):
     UpdateSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.UpdateSessionRequest, _session_service_pb2.UpdateSessionResponse]  # type: ignore[assignment]
     """Changes a session's name or expiry."""
     DeleteSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.DeleteSessionRequest, _session_service_pb2.DeleteSessionResponse]  # type: ignore[assignment]
-    """Deletes a session with its events and its state. One that does not exist is OK."""
+    """Deletes a session with its events, its tracks and its own state. One that does not exist is OK. It can be
+    restored for as long as the server keeps it.
+    """
+    RestoreSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RestoreSessionRequest, _session_service_pb2.RestoreSessionResponse]  # type: ignore[assignment]
+    """Undoes the last DeleteSession of this key. NOT_FOUND when nothing can be restored (any more), ALREADY_EXISTS when
+    there is a session with this key.
+    """
     AppendEvent: _aio.UnaryUnaryMultiCallable[_session_service_pb2.AppendEventRequest, _session_service_pb2.AppendEventResponse]  # type: ignore[assignment]
     """Appends an event to a session, outside a run."""
     ListEvents: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListEventsRequest, _session_service_pb2.ListEventsResponse]  # type: ignore[assignment]
@@ -107,6 +121,8 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Appends observations beside the conversation."""
     ListTrackEvents: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListTrackEventsRequest, _session_service_pb2.ListTrackEventsResponse]  # type: ignore[assignment]
     """Lists the observations of a track."""
+    Flush: _aio.UnaryUnaryMultiCallable[_session_service_pb2.FlushRequest, _session_service_pb2.FlushResponse]  # type: ignore[assignment]
+    """Waits until all that this server has accepted is durable. Without asynchronous persistence it is already."""
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Conversations and their state."""
@@ -157,7 +173,19 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.DeleteSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.DeleteSessionResponse, _abc.Awaitable[_session_service_pb2.DeleteSessionResponse]]:
-        """Deletes a session with its events and its state. One that does not exist is OK."""
+        """Deletes a session with its events, its tracks and its own state. One that does not exist is OK. It can be
+        restored for as long as the server keeps it.
+        """
+
+    @_abc_1.abstractmethod
+    def RestoreSession(
+        self,
+        request: _session_service_pb2.RestoreSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.RestoreSessionResponse, _abc.Awaitable[_session_service_pb2.RestoreSessionResponse]]:
+        """Undoes the last DeleteSession of this key. NOT_FOUND when nothing can be restored (any more), ALREADY_EXISTS when
+        there is a session with this key.
+        """
 
     @_abc_1.abstractmethod
     def AppendEvent(
@@ -246,5 +274,13 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.ListTrackEventsResponse, _abc.Awaitable[_session_service_pb2.ListTrackEventsResponse]]:
         """Lists the observations of a track."""
+
+    @_abc_1.abstractmethod
+    def Flush(
+        self,
+        request: _session_service_pb2.FlushRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.FlushResponse, _abc.Awaitable[_session_service_pb2.FlushResponse]]:
+        """Waits until all that this server has accepted is durable. Without asynchronous persistence it is already."""
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -13,21 +13,30 @@ from runwire_server.transport.validate.runs import (
     run_status_request,
     wait_run_request,
 )
-from runwire_server.transport.validate.sessions import (
-    append_event_request,
+from runwire_server.transport.validate.session_records import (
     create_session_request,
     delete_session_request,
-    delete_state_request,
     get_or_create_session_request,
+    restore_session_request,
+    update_session_request,
+)
+from runwire_server.transport.validate.sessions import (
+    append_event_request,
+    delete_state_request,
     get_session_request,
     get_state_request,
     list_events_request,
     list_sessions_request,
     update_state_request,
 )
+from runwire_server.transport.validate.tracks import (
+    append_track_events_request,
+    list_track_events_request,
+)
 
 __all__ = [
     "append_event_request",
+    "append_track_events_request",
     "attach_request",
     "cancel_request",
     "create_session_request",
@@ -42,8 +51,11 @@ __all__ = [
     "list_run_events_request",
     "list_runs_request",
     "list_sessions_request",
+    "list_track_events_request",
+    "restore_session_request",
     "run_request",
     "run_status_request",
+    "update_session_request",
     "update_state_request",
     "wait_run_request",
 ]

@@ -1,4 +1,4 @@
-"""Requests of SessionService."""
+"""Requests of SessionService that read sessions, append events, and are about state."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,6 @@ from typing import Any
 
 from runwire.v1 import content_pb2, event_pb2, session_pb2
 from runwire.v1 import session_service_pb2 as pb
-from runwire_server.domain.errors import NotImplementedYetError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import EVENTS_MAX, EventQuery
@@ -14,6 +13,7 @@ from runwire_server.domain.state import TEMP_PREFIX, Tier, tier_of
 from runwire_server.transport.convert.events import event_from_proto
 from runwire_server.transport.convert.sessions import TIERS
 from runwire_server.transport.validate.checks import ANY_ROLE, Checks, says_something
+from runwire_server.transport.validate.session_records import session_key
 
 _ENVELOPE_NAMES = (
     "id",
@@ -48,32 +48,11 @@ class ListSessionsAsked:
     metadata_only: bool
 
 
-def create_session_request(request: pb.CreateSessionRequest) -> tuple[SessionKey, dict[str, Any]]:
-    """Check CreateSession. The session's id may be empty."""
-    with Checks() as checks:
-        key = _key(checks, request.key, needs_session=False)
-        state = checks.state("state", request.state)
-        checks.name("display_name", request.display_name)
-    for field in ("ttl", "display_name"):
-        is_set = request.HasField("ttl") if field == "ttl" else bool(request.display_name)
-        if is_set:
-            raise NotImplementedYetError(field)
-    return key, state
-
-
-def get_or_create_session_request(
-    request: pb.GetOrCreateSessionRequest,
-) -> tuple[SessionKey, dict[str, Any]]:
-    """Check GetOrCreateSession. The session's id may be empty."""
-    with Checks() as checks:
-        return _key(checks, request.key, needs_session=False), checks.state("state", request.state)
-
-
 def get_session_request(request: pb.GetSessionRequest) -> GetSessionAsked:
     """Check GetSession."""
     since = None
     with Checks() as checks:
-        key = _key(checks, request.key)
+        key = session_key(checks, request.key)
         checks.not_negative("last_events", request.last_events)
         if request.HasField("since"):
             since = checks.time("since", request.since)
@@ -90,17 +69,11 @@ def list_sessions_request(request: pb.ListSessionsRequest) -> ListSessionsAsked:
     return ListSessionsAsked(request.app_name, request.user_id, limit, cursor, request.metadata_only)
 
 
-def delete_session_request(request: pb.DeleteSessionRequest) -> SessionKey:
-    """Check DeleteSession."""
-    with Checks() as checks:
-        return _key(checks, request.key)
-
-
 def append_event_request(request: pb.AppendEventRequest) -> tuple[SessionKey, Event]:
     """Check AppendEvent."""
     event = request.event
     with Checks() as checks:
-        key = _key(checks, request.key)
+        key = session_key(checks, request.key)
         for name in _ENVELOPE_NAMES:
             checks.name(f"event.{name}", getattr(event, name))
         if event.HasField("create_time"):
@@ -146,7 +119,7 @@ def _check_results(checks: Checks, answered: event_pb2.ToolResults) -> None:
 def list_events_request(request: pb.ListEventsRequest) -> tuple[SessionKey, EventQuery]:
     """Check ListEvents. A page token continues behind the page before it, in the order asked for."""
     with Checks() as checks:
-        key = _key(checks, request.key)
+        key = session_key(checks, request.key)
         checks.not_negative("after_position", request.after_position)
         limit = checks.page_size(request.page_size, default=100)
         token = checks.number_token(request.page_token)
@@ -196,13 +169,6 @@ def _bare(checks: Checks, field: str, tier: Tier, name: str) -> str:
     elif found is not Tier.SESSION and found is not tier:
         checks.wrong(field, f"key {name[:64]!r} belongs to the tier {found.value}")
     return bare
-
-
-def _key(checks: Checks, key: session_pb2.SessionKey, *, needs_session: bool = True) -> SessionKey:
-    checks.name("key.app_name", key.app_name)
-    checks.name("key.user_id", key.user_id, is_required=True)
-    checks.name("key.session_id", key.session_id, is_required=needs_session)
-    return SessionKey(key.app_name, key.user_id, key.session_id)
 
 
 def _tier_key(checks: Checks, key: session_pb2.SessionKey, number: int) -> tuple[SessionKey, Tier]:
