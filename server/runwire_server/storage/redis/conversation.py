@@ -129,7 +129,7 @@ class RedisConversation(RedisListing):
         while len(found) <= limit:
             time, entries = await self._site.hints(index, low=f"({after}", limit=limit + 1)
             for member, score in entries:
-                key = SessionKey(*(unpack(member) + ["", ""])[:3])
+                key = SessionKey(*[*unpack(member), "", ""][:3])
                 if await self._has_something(key, tier):
                     found.append((key, score))
                 elif score < time - STALE_MICROS:

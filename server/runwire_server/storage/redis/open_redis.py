@@ -91,6 +91,8 @@ def _settings(url: StoreUrl) -> dict[str, Any]:
         "decode_responses": True,
         # Whether a script was run is unknown when its answer is lost: the caller decides, not the driver.
         "retry": Retry(NoBackoff(), 0),
+        # The driver would read its own version from disk, on the loop, to tell it to the server.
+        "driver_info": None,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         **_tls(url.scheme, options),
     }

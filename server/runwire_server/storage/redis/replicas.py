@@ -126,11 +126,9 @@ class RedisReplicas(RedisAppends):
     async def delete_runs_ended_before(self, end_time: datetime, *, limit: int) -> int:
         """See storage.port.RunStore."""
         index, before = self._site.keys.index(Index.ENDED), to_micros(end_time)
-        count = offset = 0
+        count = 0
         while count < limit:
-            _, entries = await self._site.hints(
-                index, high=f"({before}", offset=offset, limit=min(limit - count, _CHUNK)
-            )
+            _, entries = await self._site.hints(index, high=f"({before}", limit=min(limit - count, _CHUNK))
             if not entries:
                 break
             for member, score in entries:

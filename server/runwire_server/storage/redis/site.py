@@ -82,7 +82,7 @@ class Site:
     ) -> tuple[int, list[tuple[str, int]]]:
         """Return the server's time in microseconds, and members of an index with their scores."""
         ends = (high, low) if newest_first else (low, high)
-        arguments = ["1" if newest_first else "0", *ends, offset, limit]
+        arguments = ["1" if newest_first else "0", *ends, 0, limit]
         time_text, *rows = await self.database.call(Call(scripts.HINT_LIST, [key], arguments))
         return int(time_text), list(zip(rows[::2], (int(float(score)) for score in rows[1::2]), strict=True))
 

@@ -110,12 +110,19 @@ class Tiers:
             while True:
                 found = await self.read(key, tier)
                 merged = merge_state(found.state, delta)
-                if await self._write(key, tier, found, merged, now, entry):
+                if await self._write(key, tier, found, merged, now, entry=entry):
                     return merged
                 await conflicts.again()
 
     async def _write(
-        self, key: SessionKey, tier: Tier, found: Document, state: JsonObject, now: datetime, entry: str
+        self,
+        key: SessionKey,
+        tier: Tier,
+        found: Document,
+        state: JsonObject,
+        now: datetime,
+        *,
+        entry: str,
     ) -> bool:
         site = self._site
         names = owner_names(key, tier)
