@@ -1,5 +1,6 @@
 """Connect to Redis by URL: one server, a master that Sentinel knows, or a cluster."""
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,8 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from runwire_server.domain.errors import InvalidRequestError
 from runwire_server.domain.retention import Retention
+from runwire_server.domain.runs import RunInput
+from runwire_server.storage.codec import decode_input, encode_input
 from runwire_server.storage.port import Store
 from runwire_server.storage.redis.database import Database
 from runwire_server.storage.redis.store import RedisStore
@@ -26,6 +29,8 @@ async def open_redis(url: StoreUrl, retention: Retention, clock: Callable[[], fl
 
     Raises: InvalidRequestError (field store) for a URL that makes no sense; UnavailableError when it does not answer.
     """
+    # The first one that decodes has pydantic look for plugins on disk.
+    await asyncio.to_thread(decode_input, encode_input(RunInput()))
     client, close_client = _client(url)
     options = url.options
     database = Database(

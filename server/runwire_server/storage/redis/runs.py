@@ -1,7 +1,7 @@
 """Runs: making, reading, listing, cancelling and claiming them.
 
 A run is made in three steps. The pointer in the slot of its request id is written first, with all of the run; then
-the indexes; then the run in its session's slot. Whoever finds a pointer whose run has not been made finishes that, or,
+the indexes; then the run in its session's slot. Whoever finds a pointer whose run has not been made finishes that or,
 when it is old, gives it up (replicas.py); lua/run_create.lua tells exactly one caller that the run is new.
 """
 
