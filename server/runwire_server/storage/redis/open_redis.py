@@ -14,8 +14,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from runwire_server.domain.errors import InvalidRequestError
 from runwire_server.domain.retention import Retention
-from runwire_server.domain.runs import RunInput
-from runwire_server.storage.codec import decode_input, encode_input
+from runwire_server.storage.codec import warm_up
 from runwire_server.storage.port import Store
 from runwire_server.storage.redis.database import Database
 from runwire_server.storage.redis.store import RedisStore
@@ -29,8 +28,7 @@ async def open_redis(url: StoreUrl, retention: Retention, clock: Callable[[], fl
 
     Raises: InvalidRequestError (field store) for a URL that makes no sense; UnavailableError when it does not answer.
     """
-    # The first one that decodes has pydantic look for plugins on disk.
-    await asyncio.to_thread(decode_input, encode_input(RunInput()))
+    await asyncio.to_thread(warm_up)
     client, close_client = _client(url)
     options = url.options
     database = Database(
@@ -73,7 +71,7 @@ def _sentinel(url: StoreUrl) -> _Opened:
     settings = _settings(url)
     # The user and password are those of the servers, not of the sentinels.
     asking = {name: value for name, value in settings.items() if name not in {"username", "password"}}
-    sentinel = Sentinel(list(url.hosts), sentinel_kwargs=asking)
+    sentinel = Sentinel(list(url.hosts), sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
     client = sentinel.master_for(
         master, db=_database(database), max_connections=url.options.pool_size, **settings
     )

@@ -214,6 +214,7 @@ class RedisRuns(RedisConversation):
         conflicts = Conflicts(self._database.command_seconds)
         while True:
             session, row = await self._locate(key)
+            answer: tuple[Run | None, bool] | None
             if row is not None and session is not None:
                 answer = await self._cancel(key, session, run_of(row), request)
             else:
