@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from conformance.conftest import Clock
+from conformance.conftest import NOW, Clock
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role, ToolResult
 from runwire_server.domain.errors import RunwireError
@@ -87,6 +87,7 @@ class SideBySide(RuleBasedStateMachine):
     def __init__(self, runner: asyncio.Runner, other: Store, clock: Clock) -> None:
         super().__init__()
         self.runner, self.other, self.clock = runner, other, clock
+        self.clock.now = NOW.timestamp()  # each sequence must be the same, whatever was tried before
         self.memory: Store = MemoryStore(RETENTION, clock)
         self.app = f"app{next(self.counter)}"
         self.ids = itertools.count()
@@ -101,7 +102,7 @@ class SideBySide(RuleBasedStateMachine):
 
     def both(self, call: Call) -> Any:
         expected, found = (self.runner.run(outcome(call, store)) for store in (self.memory, self.other))
-        assert found == expected
+        assert found == expected, f"{found}\n{expected}"
         return found
 
     @initialize()

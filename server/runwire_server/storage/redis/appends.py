@@ -63,7 +63,7 @@ class RedisAppends(RedisRuns):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._appends: GroupCommit[_Prepared] = GroupCommit(self._write_all)
+        self._appends: GroupCommit[_Prepared, None] = GroupCommit(self._write_all)
 
     async def append(self, write: Append) -> None:
         """See storage.port.RunStore."""
