@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import NullPool, text
@@ -83,12 +84,12 @@ def fresh_url(kind: str, folder: Path) -> Iterator[str]:
     if kind == "redis":
         yield f"{server}?key_prefix={name}:"
         return
-    _admin.run(server, f"CREATE DATABASE {name}")
+    admin.run(server, f"CREATE DATABASE {name}")
     try:
         yield f"{server.rpartition('/')[0]}/{name}"
     finally:
         force = " WITH (FORCE)" if kind == "postgres" else ""
-        _admin.run(server, f"DROP DATABASE {name}{force}")
+        admin.run(server, f"DROP DATABASE {name}{force}")
 
 
 @contextmanager
@@ -102,15 +103,15 @@ def empty_url(kind: str, folder: Path) -> Iterator[str]:
     name = f"tests_{os.getpid()}"
     url = f"{server.rpartition('/')[0]}/{name}"
     if url not in _made:
-        _admin.run(server, f"CREATE DATABASE {name}")
+        admin.run(server, f"CREATE DATABASE {name}")
         _made.add(url)
     try:
         yield url
     finally:
-        _admin.run(url, *(f"DELETE FROM runwire_{table}" for table in metadata.tables), may_fail=True)
+        admin.run(url, *(f"DELETE FROM runwire_{table}" for table in metadata.tables), may_fail=True)
 
 
-class _Admin:
+class Admin:
     """Runs statements in a thread of its own, whether or not the caller's thread has a loop at work."""
 
     def __init__(self) -> None:
@@ -118,10 +119,16 @@ class _Admin:
         self._runner = asyncio.Runner()
 
     def run(self, url: str, *statements: str, may_fail: bool = False) -> None:
-        work = self._run(url, statements, may_fail=may_fail)
-        self._executor.submit(self._runner.run, work).result(60)
+        """Run statements, each for itself."""
+        self.fetch(url, *statements, may_fail=may_fail)
 
-    async def _run(self, url: str, statements: Sequence[str], *, may_fail: bool) -> None:
+    def fetch(self, url: str, *statements: str, may_fail: bool = False) -> list[Any]:
+        """Run statements and return the first column of the last one's rows."""
+        work = self._run(url, statements, may_fail=may_fail)
+        return self._executor.submit(self._runner.run, work).result(60)
+
+    async def _run(self, url: str, statements: Sequence[str], *, may_fail: bool) -> list[Any]:
+        rows: list[Any] = []
         driver = {"postgresql": "postgresql+asyncpg", "mysql": "mysql+asyncmy"}[url.partition(":")[0]]
         engine = create_async_engine(
             f"{driver}:{url.partition(':')[2]}", isolation_level="AUTOCOMMIT", poolclass=NullPool
@@ -129,11 +136,13 @@ class _Admin:
         async with engine.connect() as connection:
             for statement in statements:
                 try:
-                    await connection.execute(text(statement))
+                    result = await connection.execute(text(statement))
+                    rows = list(result.scalars()) if result.returns_rows else []
                 except DBAPIError:
                     if not may_fail:
                         raise
+        return rows
 
 
-_admin = _Admin()
+admin = Admin()
 _made: set[str] = set()
