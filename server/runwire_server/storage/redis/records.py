@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from runwire_server.domain.content import JsonObject
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.retention import Expiry
@@ -21,8 +20,6 @@ from runwire_server.storage.codec import (
     encode_run,
 )
 from runwire_server.storage.redis.keys import from_micros, span_micros, to_micros
-
-MISSING_ROW = (None,) * 6
 
 
 def expiry_words(expiry: Expiry) -> tuple[str, str]:
@@ -96,8 +93,3 @@ def run_of(row: Sequence[Any]) -> Run:
     record, fingerprint, asked, mode, reason, _version = row
     run = replace(decode_run(record), fingerprint=fingerprint, input=decode_input(asked))
     return replace(run, cancel=cancel_of(mode, reason))
-
-
-def is_empty(state: JsonObject) -> bool:
-    """Whether there is nothing in it."""
-    return not state

@@ -12,10 +12,14 @@ local SLACK_MILLIS = 60000
 
 local function text(number) return string.format('%.0f', number) end
 
--- While Redis Cluster moves a slot, access to a key that is gone fails: better before the first write than after it.
+-- While Redis Cluster moves a slot, a key that is still, or already, at the other node looks like one that does not
+-- exist; only a command of several keys is refused then. So each script asks for all its keys in one command before it
+-- believes what it reads, and before it writes: it fails as a whole, and the session waits until its slot has moved.
 local function probe(...) redis.call('EXISTS', root, ...) end
 
-local function probe_generation(g) probe(g, g .. ':e', g .. ':i', g .. ':u', g .. ':t', root .. ':d', root .. ':o') end
+local function probe_generation(g) probe(g, g .. ':e', g .. ':i', g .. ':u', g .. ':t') end
+
+probe(root .. ':d', root .. ':o', root .. ':q')
 
 local function is_over(expire) return expire ~= '' and tonumber(expire) <= clock end
 
@@ -24,6 +28,7 @@ local function named()
   local number = redis.call('HGET', root, 'live')
   if not number then return nil end
   local g = root .. ':g:' .. number
+  probe_generation(g)
   return g, number
 end
 
@@ -38,7 +43,10 @@ end
 
 local function keys_of(g)
   local keys = {g, g .. ':e', g .. ':i', g .. ':u', g .. ':t'}
-  for _, name in ipairs(redis.call('HKEYS', g .. ':t')) do keys[#keys + 1] = g .. ':t:' .. name end
+  for _, name in ipairs(redis.call('HKEYS', g .. ':t')) do
+    keys[#keys + 1] = g .. ':t:' .. name
+    probe(keys[#keys])
+  end
   return keys
 end
 

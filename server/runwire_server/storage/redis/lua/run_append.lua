@@ -11,8 +11,6 @@ if found[1] ~= ARGV[3] or found[2] ~= ARGV[4] or found[3] == '1' then return 'fe
 local g = nil
 if ARGV[11] == '1' then g = live() end
 if ARGV[12] == '1' and (g and redis.call('HGET', g, 'version') or '') ~= ARGV[13] then return 'conflict' end
-probe(run, log, root .. ':q', root .. ':o')
-if g then probe_generation(g) end
 
 local count = tonumber(ARGV[17])
 local function event(n) return ARGV[15 + 3 * n], ARGV[16 + 3 * n], ARGV[17 + 3 * n] end

@@ -23,7 +23,6 @@ if not live() then
   redis.call('SET', refusal, '1', 'PX', REFUSED_MILLIS)
   return {-1}
 end
-probe(run, root .. ':q')
 redis.call('HSET', run, 'record', ARGV[5], 'fingerprint', ARGV[6], 'input', ARGV[7], 'version', '1', 'attempt', '0',
   'last', '0', 'ended', '0', 'end', '')
 if ARGV[8] ~= '' then redis.call('HSET', run, 'mode', ARGV[8], 'reason', ARGV[9]) end

@@ -10,7 +10,6 @@ if known then
   return {'known', known, entry[6], entry[8], entry[10]}
 end
 if ARGV[4] == '1' and redis.call('HGET', g, 'version') ~= ARGV[5] then return {'conflict'} end
-probe_generation(g)
 local row = {ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]}
 local position = append_events(g, {row}, tonumber(ARGV[3]))
 if ARGV[4] == '1' then redis.call('HSET', g, 'state', ARGV[6], 'version', ARGV[7]) end

@@ -2,7 +2,6 @@
 -- Returns whether there was a session.
 local g = live()
 local _, number = named()
-if g then probe_generation(g) end
 if ARGV[2] == '1' then
   for _, waiting in ipairs(redis.call('ZRANGE', root .. ':d', 0, -1)) do drop(root .. ':g:' .. waiting) end
   redis.call('UNLINK', root .. ':d')

@@ -3,7 +3,6 @@
 local g = live()
 if not g then return -1 end
 if redis.call('HGET', g, 'version') ~= ARGV[3] then return 0 end
-probe_generation(g)
 redis.call('HSET', g, 'state', ARGV[4], 'version', ARGV[5])
 touch(g, ARGV[2])
 return 1

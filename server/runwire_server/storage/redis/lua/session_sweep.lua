@@ -13,6 +13,7 @@ if not g and named() then
 end
 for _, number in ipairs(redis.call('ZRANGE', root .. ':d', 0, -1)) do
   local waiting = root .. ':g:' .. number
+  probe_generation(waiting)
   local deleted, ttl, expire = unpack(redis.call('HMGET', waiting, 'deleted', 'ttl', 'expire'))
   local ends = deleted and tonumber(deleted) + tonumber(ARGV[2]) or clock
   if ends > clock and (ttl ~= '' or not is_over(expire)) then

@@ -3,7 +3,6 @@
 local g = live()
 if not g then return nil end
 local track = g .. ':t:' .. ARGV[3]
-probe_generation(g)
 probe(track)
 local first = tonumber(redis.call('HGET', g .. ':t', ARGV[3]) or '0')
 for n = 5, #ARGV do

@@ -3,6 +3,7 @@
 local CHUNK = 500
 local g = live()
 if not g then return {0} end
+probe(g .. ':t:' .. ARGV[2])
 local rows, left, low = {1}, tonumber(ARGV[4]), '(' .. ARGV[3] .. '-0'
 while left > 0 do
   local found = redis.call('XRANGE', g .. ':t:' .. ARGV[2], low, '+', 'COUNT', math.min(left, CHUNK))
