@@ -203,9 +203,13 @@ class PrivateServer:
 
     def pause(self) -> None:
         """Make it stand still: connections stay open, and nothing answers."""
-        for process in self.processes()[:1]:
+        # The first one by itself: once it has stopped, which takes a moment, it starts no others.
+        first = self.processes()[:1]
+        for process in first:
             process.suspend()
+        self._await(lambda: all(map(_is_still, first)), STOP_SECONDS)
         self._signal(signal.SIGSTOP)
+        self._await(lambda: all(map(_is_still, self.processes())), STOP_SECONDS)
 
     def resume(self) -> None:
         """Let it go on."""
@@ -229,6 +233,13 @@ class PrivateServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _is_still(process: psutil.Process) -> bool:
+    try:
+        return process.status() in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    except psutil.NoSuchProcess:
+        return True
 
 
 def owner() -> tuple[int, str]:

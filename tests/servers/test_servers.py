@@ -133,7 +133,7 @@ def test_a_full_disk(kind: str) -> None:
     with full:
         if kind == "redis":
             # With appendfsync=always Redis would rather end than forget what it acknowledged.
-            with pytest.raises(OSError, match="ended|reset|refused|Broken"):
+            with pytest.raises(OSError, match=r"ended|reset|refused|Broken"):
                 fill(full)
             assert "AOF write error" in full.log_tail()
         else:
@@ -209,7 +209,7 @@ def test_another():
 
 def environment() -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    return {**own, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return {**own, "PYTHONPATH": os.pathsep.join(sys.path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def assert_nothing_stays(lines: list[str]) -> None:
@@ -247,7 +247,7 @@ def test_nothing_stays_of_a_run(tmp_path: Path, then: str, workers: str) -> None
     folder.mkdir()
     (tmp_path / "test_it.py").write_text(A_TEST.format(path=f"{folder}/", then=then))
     (tmp_path / "conftest.py").write_text("from servers.fixtures import pytest_sessionfinish\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", workers, str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-n", workers, str(tmp_path)]
     own = {name: value for name, value in environment().items() if name != "RUNWIRE_TEST_REDIS_URL"}
     with (tmp_path / "said").open("w") as said:
         done = subprocess.run(
