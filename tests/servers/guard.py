@@ -78,6 +78,8 @@ class Guard:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                # A MariaDB that starts removes the temporary tables of all others that share its folder for them.
+                env={**os.environ, "TMPDIR": str(self.folder / "tmp")},
                 start_new_session=True,
                 # There is one thread here.
                 preexec_fn=lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509

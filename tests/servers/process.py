@@ -74,6 +74,7 @@ class PrivateServer:
         self.folder = Path(tempfile.mkdtemp(prefix=f"rw-{self.kind}-", dir="/tmp"))
         self.data = self.folder / "data"
         self.data.mkdir()
+        (self.folder / "tmp").mkdir()
         # Before all else that could stay behind: the folder is the guard's from here on.
         with (self.folder / "log").open("ab") as log:
             self._guard = subprocess.Popen(
@@ -87,7 +88,7 @@ class PrivateServer:
         if data_megabytes:
             self._mount(data_megabytes)
         if self.user and os.geteuid() == 0:
-            for path in (self.folder, self.data):
+            for path in (self.folder, self.data, self.folder / "tmp"):
                 shutil.chown(path, self.user, self.user)
 
     def _mount(self, megabytes: int) -> None:
