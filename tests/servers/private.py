@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import ClassVar
 
-from servers.process import CannotRunError, PrivateServer
+from servers.process import CannotRunError, PrivateServer, free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -23,6 +23,7 @@ __all__ = [
     "PostgresServer",
     "PrivateServer",
     "RedisServer",
+    "free_port",
 ]
 
 
