@@ -12,6 +12,7 @@ from blockbuster import BlockBuster, blockbuster_ctx
 import runwire_server.storage.redis.open_redis
 import runwire_server.storage.sql.open_sql  # noqa: F401
 from servers.fixtures import fresh_store_url, pytest_sessionfinish  # noqa: F401
+from servers.shared import STORES, empty_url
 
 # Keeps gRPC's poller thread alive for the whole session. Without it the last dropped RPC joins that thread from a
 # destructor, in whichever test the garbage collector happens to run.
@@ -38,10 +39,11 @@ def no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[BlockBuster | 
         yield blockbuster
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=STORES)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty store of each kind."""
-    return "memory:" if request.param == "memory" else f"sqlite:{tmp_path / 'runwire.db'}"
+    with empty_url(request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

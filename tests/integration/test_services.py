@@ -395,11 +395,11 @@ async def test_a_runs_state_delta_reaches_its_tiers(grpc_stub: Any, sessions: An
 
 async def test_waiting_for_a_run_that_goes_on_is_no_error(grpc_stub: Any) -> None:
     request = run_request("write a slow report on tea", request_id="r")
-    running = asyncio.create_task(collect(grpc_stub.Run(request, timeout=CALL_SECONDS)))
-    await asyncio.sleep(0.2)
+    events = aiter(grpc_stub.Run(request, timeout=CALL_SECONDS))
+    await anext(events)
 
     waiting = await grpc_stub.WaitRun(pb.WaitRunRequest(request_id="r", timeout={"nanos": 1}))
     assert waiting.run.state == run_pb2.RUN_STATE_RUNNING
     cancelled = await grpc_stub.Cancel(pb.CancelRequest(request_id="r", reason="x", wait={"seconds": 5}))
     assert (cancelled.changed, cancelled.run.state) == (True, run_pb2.RUN_STATE_CANCELLED)
-    assert (await running)[-1].completion.cancel_reason == "x"
+    assert [response async for response in events][-1].event.completion.cancel_reason == "x"
