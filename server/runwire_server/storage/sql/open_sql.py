@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import logging
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -63,6 +64,8 @@ async def prepare(url: StoreUrl, work: Callable[[Connection, Names], Any]) -> An
 
 def _warm_up(url: StoreUrl) -> None:
     importlib.import_module("asyncpg" if url.kind == "postgresql" else "asyncmy")
+    # It logs the server's notes, such as that the name of a primary key is ignored.
+    logging.getLogger("asyncmy").setLevel(logging.ERROR)
     warm_up()
 
 
