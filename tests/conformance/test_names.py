@@ -60,7 +60,9 @@ async def test_names_of_cancelled_runs_that_may_come(store: Store) -> None:
 
     for name in STRANGE:
         made, _ = await store.create_run(run(name))
-        assert (made.cancel.reason if made.cancel is not None else "") == (name if name in STRANGE[::2] else "")
+        assert (made.cancel.reason if made.cancel is not None else "") == (
+            name if name in STRANGE[::2] else ""
+        )
 
 
 async def test_names_of_sessions_that_run(store: Store) -> None:

@@ -118,7 +118,11 @@ class SecuredServer:
 
 def _postgres_options(process: PrivateServer) -> list[str]:
     settings = [
-        *("ssl=on", f"ssl_cert_file={process.folder}/server.pem", f"ssl_key_file={process.folder}/server.key"),
+        *(
+            "ssl=on",
+            f"ssl_cert_file={process.folder}/server.pem",
+            f"ssl_key_file={process.folder}/server.key",
+        ),
         *("timezone=Asia/Kathmandu", f"max_connections={CONNECTIONS}", "superuser_reserved_connections=1"),
     ]
     return [part for one in settings for part in ("-c", one)]

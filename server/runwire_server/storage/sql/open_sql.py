@@ -151,7 +151,7 @@ def _server_engine(url: StoreUrl) -> AsyncEngine:
         URL.create(
             "postgresql+asyncpg" if is_postgres else "mysql+asyncmy",
             username=url.user or None,
-            password=url.password or None,
+            password=(url.password or None) if is_postgres else None,
             host=None if options.host else host,
             port=None if options.host and not is_postgres else port,
             database=url.path or None,
@@ -190,6 +190,8 @@ def _mysql_arguments(url: StoreUrl) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "connect_timeout": options.connect_seconds,
         "charset": "utf8mb4",
+        # Of text asyncmy would make Latin-1.
+        "password": url.password.encode(),
         "init_command": "SET SESSION sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = "
         f"{max(1, int(options.command_seconds))}",
     }
