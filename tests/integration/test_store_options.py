@@ -312,7 +312,6 @@ async def test_all_connections_are_taken(secured: SecuredServer) -> None:
 
             # The store has a connection or two; those who want another one are told.
             results = await asyncio.gather(*(write(n) for n in range(20)), return_exceptions=True)
-            print([repr(r.__cause__)+repr(getattr(r.__cause__,"orig",None)) for r in results if r])
             assert {type(result) for result in results} <= {type(None), NoRoomError}
             assert NoRoomError in {type(result) for result in results}
             why = (await refused(secured.url(table_prefix="crowded_"))).lower()
