@@ -11,6 +11,7 @@ from blockbuster import BlockBuster, blockbuster_ctx
 # Imported where it is chosen, which blocks for a moment at a server's start. That is no fault in a test.
 import runwire_server.storage.redis.open_redis
 import runwire_server.storage.sql.open_sql  # noqa: F401
+from servers.fixtures import fresh_store_url, pytest_sessionfinish  # noqa: F401
 
 # Keeps gRPC's poller thread alive for the whole session. Without it the last dropped RPC joins that thread from a
 # destructor, in whichever test the garbage collector happens to run.

@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,8 +25,12 @@ from runwire_server.runner.conversations import Conversations
 from runwire_server.runner.keeper import Keeper, KeeperSettings
 from runwire_server.runner.runner import Runner, RunnerSettings
 from runwire_server.runner.supervisor import Supervisor
+from runwire_server.storage.deferred import DeferredSettings, DeferredStore
 from runwire_server.storage.opener import open_store
+from runwire_server.storage.port import Store
+from runwire_server.storage.routing import open_stores
 from runwire_server.storage.url import safe_url
+from runwire_server.telemetry.metrics import Metrics, serve_metrics
 from runwire_server.tools.tool import ToolContext
 from runwire_server.transport.agent_service import ServerFacts
 from runwire_server.transport.server import Backend, Transport
@@ -46,21 +50,24 @@ class App:
     """A namespace of agents. The first agent is the default one unless `default_agent` names another.
 
     `session_hooks` see, in order, what sessions store and show; see SessionHook.
+    `store` is a name in the server's `stores`; empty: the server's own store.
     """
 
     name: str
     agents: Sequence[Agent]
     default_agent: str = ""
     session_hooks: Sequence[SessionHook] = ()
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running server. `address` is where it listens, with the real port."""
+    """A running server. The addresses are where it listens, with the real ports; "" for metrics: nowhere."""
 
     address: str
     runner: Runner
     supervisor: Supervisor
+    metrics_address: str = ""
 
 
 def load_app(spec: str | None) -> App:
@@ -110,9 +117,12 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
     """
     replica = ReplicaId(uuid4().hex)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(
-            open_store(config.store, retention=config.retention(), migrate=config.migrate)
-        )
+        metrics = Metrics()
+        metrics_address = ""
+        if config.metrics_listen:
+            serving_metrics = serve_metrics(config.metrics_listen, metrics)
+            metrics_address = await stack.enter_async_context(serving_metrics)
+        store = await stack.enter_async_context(_open_stores(config, apps, metrics))
         models = _open_models(config)
         stack.push_async_callback(models.close)
         catalog = Catalog([_served(app, models) for app in apps])
@@ -149,11 +159,48 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
         stack.push_async_callback(keeper.stop)
         await transport.serving()
         try:
-            yield Service(_address(config.listen, port), runner, supervisor)
+            yield Service(_address(config.listen, port), runner, supervisor, metrics_address)
         finally:
             await transport.draining()
             await asyncio.sleep(config.lame_duck_seconds)
             await runner.drain(config.drain_seconds)
+
+
+def _open_stores(config: Config, apps: Sequence[App], metrics: Metrics) -> AbstractAsyncContextManager[Store]:
+    """Open what the server and its apps use. Raises: StartError for a name that is none."""
+    by_app = {app.name: store_url(config, app.store) for app in apps if app.store}
+    default = store_url(config, config.store)
+    urls = list(dict.fromkeys((default, *by_app.values())))
+
+    @asynccontextmanager
+    async def open_one(url: str) -> AsyncGenerator[Store, None]:
+        async with open_store(url, retention=config.retention(), migrate=config.migrate) as store:
+            if config.persistence == "sync":
+                yield store
+                return
+            settings = DeferredSettings(
+                workers=config.persistence_workers,
+                depth_max=config.persistence_queue,
+                retry_seconds=config.persistence_retry_seconds,
+            )
+            name = f"store{urls.index(url)}" if len(urls) > 1 else ""
+            deferred = DeferredStore(store, settings, metrics, name=name)
+            try:
+                yield deferred
+            finally:
+                await deferred.close()
+
+    return open_stores(default, by_app, open_one)
+
+
+def store_url(config: Config, name_or_url: str) -> str:
+    """Return the URL of a store that is given by its name in `stores`, or by its URL. Raises: StartError."""
+    if name_or_url in config.stores:
+        return config.stores[name_or_url]
+    if ":" in name_or_url:
+        return name_or_url
+    known = ", ".join(sorted(config.stores)) or "none"
+    raise StartError(f"there is no store {name_or_url[:50]!r}; the stores with a name are: {known}")
 
 
 async def serve(config: Config, apps: Sequence[App], *, announce: Callable[[str], None]) -> None:
@@ -181,7 +228,10 @@ async def serve(config: Config, apps: Sequence[App], *, announce: Callable[[str]
 
 def _greeting(config: Config, apps: Sequence[App], service: Service) -> list[str]:
     names = ", ".join(f"{app.name} ({', '.join(agent.name for agent in app.agents)})" for app in apps)
-    lines = [f"runwire {__version__} serves {names} on {service.address}, store {safe_url(config.store)}"]
+    store = safe_url(store_url(config, config.store))
+    lines = [f"runwire {__version__} serves {names} on {service.address}, store {store}"]
+    if service.metrics_address:
+        lines.append(f"metrics: http://{service.metrics_address}/metrics")
     if isinstance(_open_models(config), OfflineModels):
         lines.append("model: offline rules, not a real model; set OPENAI_API_KEY to use one")
     else:

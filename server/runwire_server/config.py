@@ -4,15 +4,24 @@ What counts: the command line, then RUNWIRE_… in the environment, then runwire
 Anything unknown is an error. OPENAI_API_KEY, OPENAI_BASE_URL and OPENAI_MODEL count last before the defaults.
 """
 
+import json
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from runwire_server.domain.retention import Retention
 
@@ -23,6 +32,10 @@ _CLIENT_VARIABLES = {"RUNWIRE_TARGET", "RUNWIRE_USER", "RUNWIRE_APP", "RUNWIRE_C
 # What Kubernetes sets in every pod beside a service that is called runwire.
 _SERVICE_LINK = re.compile(r"RUNWIRE_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 _PROVIDER_VARIABLES = ("openai_api_key", "openai_base_url", "openai_model")
+
+
+# No colon in it: what has one is a URL.
+StoreName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
 
 
 class ConfigError(Exception):
@@ -46,9 +59,26 @@ class Config(BaseModel):
     store: str = Field(
         "sqlite:runwire.db",
         repr=False,
-        description="Where runs and sessions are kept: sqlite:PATH, memory:, or the URL of a postgresql, mysql or "
-        "redis server.",
+        description="Where runs and sessions are kept: sqlite:PATH, memory:, the URL of a postgresql, mysql or redis "
+        "server, or a name in `stores`.",
     )
+    stores: dict[StoreName, str] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Stores with a name, for `store` and for apps: a table of URLs, as JSON in RUNWIRE_STORES.",
+    )
+    persistence: Literal["sync", "async"] = Field(
+        "sync",
+        description="async: a run's events are shown before they are durable; a kill -9 may lose the newest.",
+    )
+    persistence_workers: int = Field(4, ge=1, le=64, description="async: how many write, for each store.")
+    persistence_queue: int = Field(
+        1000, ge=1, le=100_000, description="async: how many writes may wait for each worker."
+    )
+    persistence_retry_seconds: float = Field(
+        60.0, gt=0, le=3600, description="async: how long a write is retried before its run fails."
+    )
+    metrics_listen: str = Field("", description="Where to answer Prometheus: HOST:PORT. Empty: nowhere.")
     migrate: bool = Field(default=True, description="Bring the store's schema up to date at start.")
     reflection: bool = Field(default=True, description="Answer gRPC reflection, for grpcurl.")
     reattach_grace_seconds: float = Field(
@@ -118,6 +148,16 @@ class Config(BaseModel):
             deleted_ttl=timedelta(hours=self.deleted_session_hours),
         )
 
+    @field_validator("stores", mode="before")
+    @classmethod
+    def _from_json(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("is not a JSON object") from None  # its text may have a password
+
 
 def _duration(seconds: float) -> timedelta | None:
     """Return a TTL; 0 is none."""
@@ -146,7 +186,8 @@ def load_config(
         return Config.model_validate(values)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in problem["loc"])
+        # Not what follows in the place: a URL where a store's name belongs may have a password.
+        name = ".".join(str(part) for part in problem["loc"][:1])
         raise ConfigError(f"option {name}: {problem['msg'].lower()}") from None
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from conformance.fronts import FRONTS, open_fronted
 from runwire_server.domain.retention import Retention
-from runwire_server.storage.opener import open_store
 from runwire_server.storage.port import Store
 from servers.shared import STORES, empty_url
 
@@ -33,11 +33,12 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, *FRONTS])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty store."""
-    with empty_url(request.param, tmp_path) as made:
-        yield made
+    front = f"{request.param}+" if request.param in FRONTS else ""
+    with empty_url("memory" if front else request.param, tmp_path) as made:
+        yield front + made
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ async def open_with(url: str, clock: Clock) -> AsyncIterator[OpenWith]:
     async with AsyncExitStack() as stack:
 
         async def make(**fields: Any) -> Store:
-            opening = open_store(url, retention=Retention(**fields), clock=clock)
+            opening = open_fronted(url, retention=Retention(**fields), clock=clock)
             return await stack.enter_async_context(opening)
 
         yield make

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 )
 
 from conformance.conftest import NOW, Clock
+from conformance.fronts import open_fronted
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role, ToolResult
 from runwire_server.domain.errors import RunwireError
@@ -33,7 +34,6 @@ from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run, 
 from runwire_server.domain.sessions import EventQuery, SessionChange, SessionCopy
 from runwire_server.domain.state import Tier
 from runwire_server.storage.memory.store import MemoryStore
-from runwire_server.storage.opener import open_store
 from runwire_server.storage.port import Append, RunFilter, Store
 
 RETENTION = Retention(
@@ -343,7 +343,7 @@ def test_any_sequence_of_operations_has_the_answers_of_the_memory_store(url: str
     examples = int(os.environ.get("EXAMPLES", "0"))
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        opening = open_store(url, retention=RETENTION, clock=clock)
+        opening = open_fronted(url, retention=RETENTION, clock=clock)
         other = runner.run(stack.enter_async_context(opening))
         try:
             run_state_machine_as_test(

@@ -1,176 +1,30 @@
-"""One private server of each kind. Runs as root and as anybody else."""
+"""The kinds of private servers. Each runs as root and as anybody else."""
 
 import glob
 import os
+import platform
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import psutil
+from servers.process import CannotRunError, PrivateServer, free_port
 
-START_SECONDS = 30.0
-STOP_SECONDS = 20.0
 REPOSITORY = Path(__file__).resolve().parents[2]
-GUARD = Path(__file__).with_name("guard.py")
 
-
-class CannotRunError(Exception):
-    """This machine has no such server. The text says what is missing."""
-
-
-def free_port() -> int:
-    """Return a port that is free on loopback, for now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class PrivateServer:
-    """A server with its own folder and port, which dies with this process.
-
-    `is_durable`: what it acknowledges survives a kill -9. `options` are added to its command line. `data_megabytes`:
-    its data gets a file system of its own of that size, to be filled up; only root can have that.
-    """
-
-    kind: ClassVar[str]
-    user: ClassVar[str] = ""
-    stop_signal: ClassVar[int] = signal.SIGTERM
-
-    def __init__(
-        self,
-        *,
-        is_durable: bool = False,
-        options: Sequence[str] = (),
-        data_megabytes: int = 0,
-        watched: int = 0,
-    ) -> None:
-        self.is_durable = is_durable
-        self.options = list(options)
-        self.port = free_port()
-        self.watched = watched or os.getpid()
-        # Not pytest's folder, which others may not read; and short, for the sockets in it.
-        self.folder = Path(tempfile.mkdtemp(prefix=f"rw-{self.kind}-", dir="/tmp"))
-        self.data = self.folder / "data"
-        self.data.mkdir()
-        self._is_mounted = bool(data_megabytes)
-        if data_megabytes:
-            size = f"size={data_megabytes}m"
-            subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(self.data)], check=True)
-        if self.user and os.geteuid() == 0:
-            for path in (self.folder, self.data):
-                shutil.chown(path, self.user, self.user)
-        self.also_removed = ""
-        self._guard: subprocess.Popen[bytes] | None = None
-
-    @classmethod
-    def find(cls) -> None:
-        """Raises: CannotRunError."""
-
-    @property
-    def url(self) -> str:
-        """The store's URL, without a place of its own."""
-        raise NotImplementedError
-
-    def prepare(self) -> None:
-        """Make the data folder's first contents. Idempotent."""
-
-    def command(self) -> list[str]:
-        """The command that runs it in the foreground."""
-        raise NotImplementedError
-
-    def answers(self) -> bool:
-        """Whether it is ready."""
-        raise NotImplementedError
-
-    def start(self) -> "PrivateServer":
-        """Start, and wait until it answers."""
-        self.prepare()
-        (self.folder / "pid").unlink(missing_ok=True)
-        command = [sys.executable, str(GUARD), str(self.watched), str(self.folder), *self.command()]
-        environment = {**os.environ, "GUARD_USER": self.user, "GUARD_REMOVE": self.also_removed}
-        self._guard = subprocess.Popen([*command, *self.options], env=environment, start_new_session=True)
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                if (self.folder / "pid").exists() and self.answers():
-                    return self
-            except OSError:
-                pass
-            if self._guard.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.kind} does not start:\n{self.log_tail()}")
-            time.sleep(0.02)
-
-    def log_tail(self) -> str:
-        """The last lines of its log."""
-        path = self.folder / "log"
-        return path.read_text(errors="replace")[-3000:] if path.exists() else ""
-
-    def _processes(self) -> list[psutil.Process]:
-        try:
-            own = psutil.Process(int((self.folder / "pid").read_text()))
-            return [own, *own.children(recursive=True)]
-        except (OSError, ValueError, psutil.NoSuchProcess):
-            return []
-
-    def _signal(self, number: int) -> None:
-        for process in self._processes():
-            try:
-                process.send_signal(number)
-            except psutil.NoSuchProcess:
-                continue
-
-    def _wait(self) -> None:
-        if self._guard is not None:
-            self._guard.wait(STOP_SECONDS)
-            self._guard = None
-
-    def stop(self) -> None:
-        """End in its own good way."""
-        processes = self._processes()
-        if processes:
-            processes[0].send_signal(self.stop_signal)
-        self._wait()
-
-    def kill(self) -> None:
-        """kill -9 of all its processes."""
-        self._signal(signal.SIGKILL)
-        self._wait()
-
-    def restart(self) -> None:
-        """Stop and start."""
-        self.stop()
-        self.start()
-
-    def pause(self) -> None:
-        """Make it stand still: connections stay open, and nothing answers."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        """End it and remove its folder. Idempotent."""
-        self.resume()
-        self.kill()
-        if self._is_mounted:
-            subprocess.run(["umount", "-l", str(self.data)], check=False)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> "PrivateServer":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+__all__ = [
+    "SERVERS",
+    "CannotRunError",
+    "MariaServer",
+    "MysqlServer",
+    "PostgresServer",
+    "PrivateServer",
+    "RedisServer",
+    "free_port",
+]
 
 
 class RedisServer(PrivateServer):
@@ -180,6 +34,7 @@ class RedisServer(PrivateServer):
 
     @classmethod
     def find(cls) -> None:
+        super().find()
         cls.binary()
 
     @staticmethod
@@ -201,7 +56,7 @@ class RedisServer(PrivateServer):
         )
         return [
             *(self.binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.data)),
-            *("--daemonize", "no", "--save", "", *durable),
+            *("--daemonize", "no", "--save", "", "--maxclients", str(self.max_connections), *durable),
         ]
 
     def answers(self) -> bool:
@@ -219,6 +74,7 @@ class PostgresServer(PrivateServer):
 
     @classmethod
     def find(cls) -> None:
+        super().find()
         cls.binaries()
         if os.geteuid() == 0:
             try:
@@ -240,21 +96,16 @@ class PostgresServer(PrivateServer):
     def url(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
-    def prepare(self) -> None:
+    def preparation(self) -> list[str] | None:
         if (self.data / "PG_VERSION").exists():
-            return
-        entry = pwd.getpwnam(self.user) if os.geteuid() == 0 else None
-        user: dict[str, Any] = (
-            {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []} if entry is not None else {}
-        )
+            return None
         options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-        command = [str(self.binaries() / "initdb"), "-D", str(self.data), *options]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **user)
+        return [str(self.binaries() / "initdb"), "-D", str(self.data), *options]
 
     def command(self) -> list[str]:
         fast = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
         settings = [
-            *("listen_addresses=127.0.0.1", "shared_buffers=64MB", "max_connections=200"),
+            *("listen_addresses=127.0.0.1", "shared_buffers=64MB", f"max_connections={self.max_connections}"),
             *([] if self.is_durable else fast),
         ]
         place = ["-D", str(self.data), "-p", str(self.port), "-k", str(self.folder)]
@@ -272,6 +123,7 @@ class MariaServer(PrivateServer):
 
     @classmethod
     def find(cls) -> None:
+        super().find()
         cls.binary()
         if shutil.which("mariadb-install-db") is None:
             raise CannotRunError("mariadb-install-db is not installed (Debian: mariadb-server-core)")
@@ -287,15 +139,14 @@ class MariaServer(PrivateServer):
     def url(self) -> str:
         return f"mysql://root@127.0.0.1:{self.port}/"
 
-    def prepare(self) -> None:
+    def preparation(self) -> list[str] | None:
         if (self.data / "mysql").exists():
-            return
+            return None
         options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
-        command = ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", *self._common(), *options]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        return ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", *self._common(), *options]
 
     def _common(self) -> list[str]:
-        return [f"--user={pwd.getpwuid(os.geteuid()).pw_name}", "--innodb-log-file-size=16M"]
+        return [f"--user={_login()}", "--innodb-log-file-size=16M"]
 
     def command(self) -> list[str]:
         fast = ["--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite"]
@@ -304,7 +155,7 @@ class MariaServer(PrivateServer):
             *(self.binary(), "--no-defaults", *self._common(), f"--datadir={self.data}"),
             *(f"--socket={self.folder}/s", f"--pid-file={self.folder}/p", "--bind-address=127.0.0.1"),
             *(f"--port={self.port}", "--skip-name-resolve", "--innodb-buffer-pool-size=64M"),
-            *("--max-connections=200", *(durable if self.is_durable else fast)),
+            *(f"--max-connections={self.max_connections}", *(durable if self.is_durable else fast)),
         ]
 
     def answers(self) -> bool:
@@ -317,10 +168,11 @@ class MysqlServer(PrivateServer):
     """MySQL 9, unpacked to .tools/mysql by `MYSQL=1 make setup-test`, with a C library of its own."""
 
     kind = "mysql"
-    ROOT = REPOSITORY / ".tools" / "mysql"
+    ROOT: ClassVar[Path] = REPOSITORY / ".tools" / "mysql"
 
     @classmethod
     def find(cls) -> None:
+        super().find()
         if not (cls.ROOT / "usr" / "sbin" / "mysqld").exists():
             raise CannotRunError("MySQL is not unpacked: MYSQL=1 make setup-test")
 
@@ -329,25 +181,35 @@ class MysqlServer(PrivateServer):
         return f"mysql://root@127.0.0.1:{self.port}/"
 
     def _base(self) -> list[str]:
-        libraries = self.ROOT / "usr" / "lib" / "x86_64-linux-gnu"
+        machine = platform.machine()
+        libraries = self.ROOT / "usr" / "lib" / f"{machine}-linux-gnu"
+        loader = libraries / f"ld-linux-{machine.replace('_', '-')}.so.{2 if machine == 'x86_64' else 1}"
         return [
-            *(str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)),
-            *(str(self.ROOT / "usr" / "sbin" / "mysqld"), "--no-defaults", "--user=root"),
+            *(str(loader), "--library-path", str(libraries)),
+            *(str(self.ROOT / "usr" / "sbin" / "mysqld"), "--no-defaults", f"--user={_login()}"),
             *(f"--basedir={self.ROOT / 'usr'}", f"--lc-messages-dir={self.ROOT / 'usr' / 'share' / 'mysql'}"),
             *(f"--datadir={self.data}", "--secure-file-priv=NULL", "--skip-log-bin", "--mysqlx=OFF"),
         ]
 
-    def prepare(self) -> None:
-        if not (self.data / "mysql").exists():
-            command = [*self._base(), "--initialize-insecure"]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def preparation(self) -> list[str] | None:
+        return None if (self.data / "mysql").exists() else [*self._base(), "--initialize-insecure"]
 
     def command(self) -> list[str]:
         place = [f"--socket={self.folder}/s", f"--pid-file={self.folder}/p", f"--port={self.port}"]
         flush = f"--innodb-flush-log-at-trx-commit={int(self.is_durable)}"
-        return [*self._base(), *place, "--bind-address=127.0.0.1", "--max-connections=200", flush]
+        return [
+            *self._base(),
+            *place,
+            "--bind-address=127.0.0.1",
+            f"--max-connections={self.max_connections}",
+            flush,
+        ]
 
     answers = MariaServer.answers
+
+
+def _login() -> str:
+    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 SERVERS: dict[str, type[PrivateServer]] = {

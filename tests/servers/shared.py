@@ -1,28 +1,26 @@
 """Servers that all tests of a run share, and an empty place on them for each test.
 
-Whoever needs a server first starts it; all workers of pytest-xdist use the same; the guard ends it with the run.
+Whoever needs a server first starts it; all workers of pytest-xdist use the same; it ends with the run.
 """
 
-import asyncio
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import NullPool, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from runwire_server.storage.sql.tables import metadata
+from servers.admin import Admin
 from servers.private import SERVERS, CannotRunError, PrivateServer
+from servers.process import owner
 
 IS_CI = os.environ.get("CI") == "true"
 # Every store, in the order of the conformance suite. MySQL proper is asked for with MYSQL=1.
@@ -34,41 +32,54 @@ STORES = [
     "mariadb",
     *(["mysql"] if os.environ.get("MYSQL") == "1" else []),
 ]
+admin = Admin()
 _lock = threading.Lock()
 _urls: dict[str, str] = {}
-# Those that this process started, kept so that nothing of them is collected while they are at work.
+# Those that this process started.
 _servers: list[PrivateServer] = []
+# The databases that this process made for empty_url, by server.
+_made: dict[str, str] = {}
 
 
 def server_url(kind: str) -> str:
-    """Return the URL of the run's server of this kind, started if need be. Skips the test, or fails it in CI."""
-    given = os.environ.get(f"RUNWIRE_TEST_{kind.upper()}_URL")
-    if given:
+    """Return the URL of the run's server of this kind, started if need be. Skips the test, or fails it in CI.
+
+    RUNWIRE_TEST_<KIND>_URL names a server to use instead.
+    """
+    if given := os.environ.get(f"RUNWIRE_TEST_{kind.upper()}_URL"):
         return given
     with _lock:
         if kind not in _urls:
-            try:
-                SERVERS[kind].find()
-            except CannotRunError as error:
-                if IS_CI:
-                    pytest.fail(f"CI needs {kind}: {error}")
-                pytest.skip(str(error))
+            require(kind)
             _urls[kind] = _started(kind)
     return _urls[kind]
 
 
+def require(kind: str) -> None:
+    """Skip the test when this machine has no such server; fail it in CI."""
+    try:
+        SERVERS[kind].find()
+    except CannotRunError as error:
+        if IS_CI:
+            pytest.fail(f"CI needs {kind}: {error}")
+        pytest.skip(str(error))
+
+
 def _started(kind: str) -> str:
-    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-    folder = Path(tempfile.gettempdir()) / f"rw-tests-{os.geteuid()}-{run}"
-    folder.mkdir(exist_ok=True)
+    run, name = owner()
+    folder = Path(tempfile.gettempdir()) / f"rw-tests-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / f"{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = folder / f"{kind}.json"
         if not known.exists():
-            server = SERVERS[kind](watched=run)
-            server.also_removed = str(folder)
-            _servers.append(server.start())
-            known.write_text(json.dumps(server.url))
+            with ExitStack() as failing:
+                server = SERVERS[kind](watched=run)
+                failing.callback(server.close)
+                server.also_removed = [str(folder)]
+                known.write_text(json.dumps(server.start().url))
+                failing.pop_all()
+            _servers.append(server)
         url: str = json.loads(known.read_text())
         return url
 
@@ -82,14 +93,16 @@ def fresh_url(kind: str, folder: Path) -> Iterator[str]:
     server = server_url(kind)
     name = f"t{uuid.uuid4().hex[:16]}"
     if kind == "redis":
-        yield f"{server}?key_prefix={name}:"
+        query = urlsplit(server).query
+        yield f"{server}{'&' if query else '?'}key_prefix={name}:"
+        admin.forget_keys(server, f"{name}:")
         return
-    admin.run(server, f"CREATE DATABASE {name}")
+    admin.run(server, _create(server, name))
     try:
-        yield f"{server.rpartition('/')[0]}/{name}"
+        yield _at(server, name)
     finally:
-        force = " WITH (FORCE)" if kind == "postgres" else ""
-        admin.run(server, f"DROP DATABASE {name}{force}")
+        # Nobody waits for it: it takes longer than to make one.
+        admin.run_later(server, _drop(server, name))
 
 
 @contextmanager
@@ -100,49 +113,44 @@ def empty_url(kind: str, folder: Path) -> Iterator[str]:
             yield made
         return
     server = server_url(kind)
-    name = f"tests_{os.getpid()}"
-    url = f"{server.rpartition('/')[0]}/{name}"
-    if url not in _made:
-        admin.run(server, f"CREATE DATABASE {name}")
-        _made.add(url)
+    if server not in _made:
+        name = f"tests_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+        admin.run(server, _create(server, name))
+        _made[server] = name
+    url = _at(server, _made[server])
     try:
         yield url
     finally:
         admin.run(url, *(f"DELETE FROM runwire_{table}" for table in metadata.tables), may_fail=True)
 
 
-class Admin:
-    """Runs statements in a thread of its own, whether or not the caller's thread has a loop at work."""
-
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="admin")
-        self._runner = asyncio.Runner()
-
-    def run(self, url: str, *statements: str, may_fail: bool = False) -> None:
-        """Run statements, each for itself."""
-        self.fetch(url, *statements, may_fail=may_fail)
-
-    def fetch(self, url: str, *statements: str, may_fail: bool = False) -> list[Any]:
-        """Run statements and return the first column of the last one's rows."""
-        work = self._run(url, statements, may_fail=may_fail)
-        return self._executor.submit(self._runner.run, work).result(60)
-
-    async def _run(self, url: str, statements: Sequence[str], *, may_fail: bool) -> list[Any]:
-        rows: list[Any] = []
-        driver = {"postgresql": "postgresql+asyncpg", "mysql": "mysql+asyncmy"}[url.partition(":")[0]]
-        engine = create_async_engine(
-            f"{driver}:{url.partition(':')[2]}", isolation_level="AUTOCOMMIT", poolclass=NullPool
-        )
-        async with engine.connect() as connection:
-            for statement in statements:
-                try:
-                    result = await connection.execute(text(statement))
-                    rows = list(result.scalars()) if result.returns_rows else []
-                except DBAPIError:
-                    if not may_fail:
-                        raise
-        return rows
+def end_shared() -> None:
+    """Leave nothing on servers that were given to us, and end those that are this process's alone."""
+    for server, name in _made.items():
+        admin.run_later(server, _drop(server, name))
+    _made.clear()
+    admin.close()
+    # Those that a worker started serve the others until the run is over; then their guards end them.
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        for private in _servers:
+            private.close()
+            for path in private.also_removed:
+                shutil.rmtree(path, ignore_errors=True)
+        _servers.clear()
+        _urls.clear()
 
 
-admin = Admin()
-_made: set[str] = set()
+def _at(server: str, name: str) -> str:
+    return urlsplit(server)._replace(path=f"/{name}").geturl()
+
+
+def _create(server: str, name: str) -> str:
+    return f"CREATE DATABASE {name}" + ("" if _is_postgres(server) else " CHARACTER SET utf8mb4")
+
+
+def _drop(server: str, name: str) -> str:
+    return f"DROP DATABASE IF EXISTS {name}" + (" WITH (FORCE)" if _is_postgres(server) else "")
+
+
+def _is_postgres(server: str) -> bool:
+    return server.startswith("postgres")

@@ -31,8 +31,12 @@ async def run_round(
         async with slots:
             return await _run_call(context, tools.get(call.name), tools, index, call)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(index, call)) for index, call in enumerate(calls)]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(index, call)) for index, call in enumerate(calls)]
+    except ExceptionGroup as failures:
+        # No call fails: it is the log that cannot be written, or a stop, and one of them says it for all.
+        raise failures.exceptions[0] from None
     return tuple(task.result() for task in tasks)
 
 

@@ -63,6 +63,7 @@ def status(context: typer.Context, *, store: StoreAddress = None, config: Config
 
 def _store(context: typer.Context, store: str | None, config: Path | None) -> tuple[str, str]:
     """Return the store's URL, and how to show it."""
+    from runwire_server.app import store_url
     from runwire_server.config import load_config
     from runwire_server.storage.url import safe_url
 
@@ -71,7 +72,8 @@ def _store(context: typer.Context, store: str | None, config: Path | None) -> tu
     settings = load_config(
         {"store": store or before.store, "config": str(chosen) if chosen is not None else None}
     )
-    return settings.store, safe_url(settings.store)
+    url = store_url(settings, settings.store)
+    return url, safe_url(url)
 
 
 def _done(work: Coroutine[Any, Any, T]) -> T:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import typer
 
+from runwire_server.app import store_url
 from runwire_server.cli.failures import CommandError, one_line
 from runwire_server.cli.session_lines import (
     LineError,
@@ -135,10 +136,11 @@ def with_store(
 ) -> T:
     """Do work with a store. `migrate` None: as the configuration says."""
     settings = load_config({"store": url, "config": str(config) if config is not None else None})
+    address = store_url(settings, settings.store)
     does_migrate = settings.migrate if migrate is None else migrate
 
     async def opened() -> T:
-        async with open_store(settings.store, retention=settings.retention(), migrate=does_migrate) as store:
+        async with open_store(address, retention=settings.retention(), migrate=does_migrate) as store:
             return await work(store)
 
     try:

@@ -10,7 +10,8 @@ RunwireError
 ├── NotImplementedYetError  a later version will do it
 ├── LimitExceededError      a configured limit was reached
 ├── UnavailableError        a dependency is down, or this server shuts down; retry with backoff
-│   └── NoRoomError         a dependency has no room or no connection left
+│   ├── NoRoomError         a dependency has no room or no connection left
+│   └── WritesLostError     what a run wrote was accepted, and could not be stored; the run must fail
 ├── FencedError             another replica writes this run's log; stop
 └── RunFailure              a run ends FAILED; never a status of a call
     ├── ModelError          the model server failed
@@ -103,6 +104,10 @@ class UnavailableError(RunwireError):
 
 class NoRoomError(UnavailableError):
     """A dependency has no space, no memory or no connection left. Safe to retry with backoff."""
+
+
+class WritesLostError(UnavailableError):
+    """Events of a run were accepted and could not be stored. Only a run that ends FAILED can still be closed."""
 
 
 class FencedError(RunwireError):

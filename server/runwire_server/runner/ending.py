@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role
-from runwire_server.domain.errors import HookError, RunFailure, UnavailableError
+from runwire_server.domain.errors import HookError, RunFailure, UnavailableError, WritesLostError
 from runwire_server.domain.runs import Outcome, Run, RunError
 from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import Stop
@@ -86,6 +86,10 @@ def ending_of_failure(error: Exception, logger: logging.Logger, run: Run) -> End
             logger.warning("run %s failed (error %s): %s", request_id, error_id, error)
             shown = RunError(error.type, str(error), error.code, error_id, error.retryable)
             return Ending(Outcome.FAILED, error.stop_reason, error=shown)
+        case WritesLostError():
+            logger.error("run %s failed (error %s): %s", request_id, error_id, error)
+            shown = RunError("run_error", str(error), "WRITES_LOST", error_id, retryable=True)
+            return Ending(Outcome.FAILED, "error", error=shown)
         case UnavailableError():
             logger.warning("run %s failed (error %s)", request_id, error_id, exc_info=error)
             shown = RunError(

@@ -17,6 +17,7 @@ from runwire_server.domain.errors import (
     NotFoundError,
     RunCancelled,
     UnavailableError,
+    WritesLostError,
 )
 from runwire_server.domain.ids import ReplicaId
 from runwire_server.domain.runs import Outcome
@@ -204,6 +205,9 @@ class Execution:
                 await ending.write(self._journal)
             except UnavailableError as error:
                 _logger.warning("cannot close run %s yet: %s", self._live.run.key.request_id, error)
+                if isinstance(error, WritesLostError):
+                    # However the work ended, part of it is not in the log: that is a failure.
+                    ending = ending_of_failure(error, _logger, self._live.run)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _CLOSE_RETRY_SECONDS_MAX)
             except FencedError:

@@ -119,6 +119,8 @@ class Keeper:
 
         Oldest first, so that a session's queue is closed in order. What another replica takes first is left to it.
         """
+        # When the store was away for longer than the lease, this replica's own runs would be among them.
+        await self._renew()
         for run in await self._store.list_orphans(limit=_BATCH):
             try:
                 await self._close(run)

@@ -31,6 +31,8 @@ class LiveRun:
         self.tail = Tail(run.key.request_id, run.agent_name, run.last_sequence)
         self.stop: Stop | None = None
         self.graceful: CancelRequest | None = None
+        # Whether this process is done with it; without a completion another one has it, or nobody.
+        self.is_over = False
         self._grace = reattach_grace_seconds
         self._is_detached = run.input.options.detached_cancel
         self._followers = 0
@@ -100,4 +102,5 @@ class LiveRun:
                 timer.cancel()
         self._grace_timer = self._deadline_timer = None
         self._is_detached = True
+        self.is_over = True
         self.tail.wake()

@@ -212,7 +212,9 @@ class Runner:
 
         def find_tail() -> Tail | None:
             found = self._live.get(follower.key) or live
-            return found.tail if found is not None else None
+            if found is None or (found.is_over and not found.tail.ended):
+                return None  # the store knows what becomes of it
+            return found.tail
 
         with live.followed() if live is not None else nullcontext():
             events = follower.events(

@@ -12,7 +12,7 @@ from conformance.test_runs import SESSION, claimed, later, make_run, write
 from conformance.test_sessions import event
 from runwire_server.domain.errors import (
     InvalidRequestError,
-    LimitExceededError,
+    NoRoomError,
     RunwireError,
     UnavailableError,
 )
@@ -122,7 +122,7 @@ async def test_a_server_that_does_not_answer_is_unavailable_in_time(
             )
     finally:
         server.resume()
-    assert all(isinstance(result, UnavailableError | LimitExceededError) for result in results)
+    assert all(isinstance(result, UnavailableError | NoRoomError) for result in results)
 
     assert (await store.get_run(run.key)).key == run.key
 
@@ -135,7 +135,7 @@ async def test_no_room_and_no_connection_are_limits(store: Store, client: Redis)
         store.create_session(SessionKey("app", "ann", "s2"), {}, NOW),
         store.update_state(SESSION, Tier.SESSION, {"a": 1}, NOW),
     ):
-        with pytest.raises(LimitExceededError):
+        with pytest.raises(NoRoomError):
             await work
     await client.config_set("maxmemory", "0")
     await store.append(write(run, None))

@@ -1,10 +1,11 @@
 """The events and the tracks of sessions, and whole sessions to be copied."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import AlreadyExistsError, NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
@@ -35,6 +36,15 @@ class RedisConversation(RedisListing):
     async def append_session_event(self, key: SessionKey, event: Event, now: datetime) -> SessionEvent:
         """See storage.port.SessionEventStore."""
         parts = split_delta(event.state_delta or {})
+        own = parts.get(Tier.SESSION)
+        if own is None:
+            return await self._append_changing(key, event, now, parts)
+        async with self._turns.of(self._site.keys.session(key)):
+            return await self._append_changing(key, event, now, parts)
+
+    async def _append_changing(
+        self, key: SessionKey, event: Event, now: datetime, parts: Mapping[Tier, JsonObject]
+    ) -> SessionEvent:
         own = parts.get(Tier.SESSION)
         entry = outbox_entry(parts, now)
         words = event_words(event)

@@ -14,11 +14,14 @@ from redis.exceptions import (
     RedisError,
 )
 
-from runwire_server.domain.errors import LimitExceededError, RunwireError, UnavailableError
+from runwire_server.domain.errors import NoRoomError, RunwireError, UnavailableError
 from runwire_server.storage.redis.scripts import Script
 
 _FAILURES = (RedisError, RedisClusterException, OSError, EOFError)
 _NO_ROOM = ("OOM command not allowed", "max number of clients reached")
+
+
+_READS = {"HMGET", "HGET", "XRANGE", "ZSCORE", "LRANGE", "EXISTS"}
 
 
 class Call:
@@ -30,6 +33,11 @@ class Call:
         self._what = what
         self._keys = keys
         self._arguments = arguments
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is a command that only reads."""
+        return self._what in _READS
 
     def words(self, *, with_text: bool = False) -> tuple[Any, ...]:
         """Return it as Redis reads it. A script goes by its digest, or by its text."""
@@ -43,7 +51,7 @@ class Database:
     """A client of one server or of a cluster. `close_client` closes it.
 
     Raises, wherever it waits: UnavailableError, also when an answer takes longer than `command_seconds`;
-    LimitExceededError. What was sent may have happened then: nothing is ever sent twice.
+    NoRoomError. What was sent may have happened then: nothing is ever sent twice.
     """
 
     def __init__(
@@ -99,9 +107,11 @@ class Database:
             unknown = [isinstance(answer, NoScriptError) for answer in answers]
             if any(unknown):
                 # The server was restarted or its scripts were flushed: they have done nothing. They are sent in their
-                # order; that hints were written before them is all that counts.
-                for place in (place for place, is_unknown in enumerate(unknown) if is_unknown):
-                    answers[place] = (await self._pipeline([calls[place].words(with_text=True)]))[0]
+                # order, and what was read behind them is read again; that hints were written before them is all
+                # that counts otherwise.
+                for place in range(unknown.index(True), len(calls)):
+                    if unknown[place] or calls[place].is_read:
+                        answers[place] = (await self._pipeline([calls[place].words(with_text=True)]))[0]
         return [_translated(answer) if isinstance(answer, Exception) else answer for answer in answers]
 
     async def _pipeline(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -126,7 +136,7 @@ class Database:
             async with asyncio.timeout(self.command_seconds):
                 await self._free.acquire()
         except TimeoutError as error:
-            raise LimitExceededError("no connection to Redis is free") from error
+            raise NoRoomError("no connection to Redis is free") from error
         try:
             async with asyncio.timeout(2 * self.command_seconds):
                 yield
@@ -147,7 +157,7 @@ def _translated(error: Exception) -> Exception:
     text = str(error)
     made: RunwireError
     if isinstance(error, OutOfMemoryError | MaxConnectionsError) or any(part in text for part in _NO_ROOM):
-        made = LimitExceededError("Redis has no room or no connection left")
+        made = NoRoomError("Redis has no room or no connection left")
     else:
         made = UnavailableError(f"Redis cannot be used at the moment: {type(error).__name__}")
     made.__cause__ = error

@@ -269,8 +269,8 @@ class RedisSessions:
         """See storage.port.StateStore."""
         if tier is not Tier.SESSION:
             return await self._tiers.merge(key, tier, delta, now)
-        conflicts = Conflicts(self._database.command_seconds)
         async with self._turns.of(self._site.keys.session(key)):
+            conflicts = Conflicts(self._database.command_seconds)
             while True:
                 state, version = await self._own_state(key)
                 merged = merge_state(state, delta)

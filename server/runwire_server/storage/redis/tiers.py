@@ -54,7 +54,7 @@ class Conflicts:
         self._rounds += 1
         if asyncio.get_running_loop().time() > self._deadline:
             raise UnavailableError("too many writers at once")
-        await asyncio.sleep(random.uniform(0.0, min(0.001 * 2**self._rounds, 0.05)))  # noqa: S311 -- jitter
+        await asyncio.sleep(random.uniform(0.0, min(0.001 * 2**self._rounds, 0.02)))  # noqa: S311 -- jitter
 
 
 class Turns:
@@ -105,8 +105,8 @@ class Tiers:
         self, key: SessionKey, tier: Tier, delta: JsonObject, now: datetime, *, entry: str = ""
     ) -> dict[str, Any]:
         """Merge a delta and return the result. An `entry` of an outbox is merged once."""
-        conflicts = Conflicts(self._site.database.command_seconds)
         async with self._turns.of(self._site.keys.state(key, tier)):
+            conflicts = Conflicts(self._site.database.command_seconds)
             while True:
                 found = await self.read(key, tier)
                 merged = merge_state(found.state, delta)

@@ -45,7 +45,7 @@ async def open_sql(url: StoreUrl, retention: Retention, clock: Callable[[], floa
         return SqlStore("sqlite", database, retention, transaction)
     engine = _server_engine(url)
     kind = await _on_server(url, engine, lambda connection: _kind(connection.engine))
-    server = ServerDatabase(engine, append, url.options.command_seconds)
+    server = ServerDatabase(engine, append, url.options.connect_seconds + url.options.command_seconds)
     return SqlStore(kind, server, retention, transaction)
 
 

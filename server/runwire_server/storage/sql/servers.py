@@ -1,8 +1,8 @@
 """Databases that are servers: PostgreSQL through asyncpg, MySQL and MariaDB through asyncmy."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -20,44 +20,42 @@ _CLOSE_SECONDS = 10.0
 
 
 class ServerDatabase:
-    """See sql.database.Database. `command_seconds` bounds each transaction, waiting for a connection aside."""
+    """See sql.database.Database. `seconds` bounds each try of a transaction, with getting a connection."""
 
     has_one_writer = False
 
-    def __init__(self, engine: AsyncEngine, append_all: AppendAll, command_seconds: float) -> None:
+    def __init__(self, engine: AsyncEngine, append_all: AppendAll, seconds: float) -> None:
         self._engine = engine
-        # A read is one statement, mostly: no BEGIN and COMMIT around it.
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # A read is one statement, mostly: no BEGIN and COMMIT around it. MySQL begins without being told; there,
+        # switching this on and off would be what takes two more round trips.
+        is_mysql = engine.dialect.name in {"mysql", "mariadb"}
+        self._reading = engine if is_mysql else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._append_all = append_all
-        self._command_seconds = command_seconds
+        self._seconds = seconds
         self._appends: GroupCommit[Prepared, SessionEvent | None] = GroupCommit(self._append_batch)
-        self._writes: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._is_closing = False
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
-        self._check_open()
-        for is_last in (False, True):
-            try:
-                async with self._reading.connect() as connection, asyncio.timeout(self._command_seconds):
-                    return await connection.run_sync(work)
-            except Exception as error:
-                # A server that was started again leaves connections that are found dead when they are used.
-                if is_failure(error) and lost_connection(error) and not is_last:
-                    continue
-                raise _translated(error) from error
-        raise AssertionError("unreachable")
+        return await self._finish(self._read(work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
-        self._check_open()
-        task = asyncio.create_task(self._transaction(work), name="sql-write")  # noqa: TID251 -- close awaits it
-        self._writes.add(task)
+        return await self._finish(self._transaction(work))
+
+    async def _finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Let work go on to its end when the caller is cancelled: in mid-work a connection is good for nothing."""
+        if self._is_closing:
+            work.close()
+            raise UnavailableError("the store is closed")
+        task = asyncio.create_task(work, name="sql")  # noqa: TID251 -- close awaits it
+        self._tasks.add(task)
         task.add_done_callback(self._forget)
         return await asyncio.shield(task)
 
-    def _forget(self, task: asyncio.Task[object]) -> None:
-        self._writes.discard(task)
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
         # Whoever waited may be gone; then nobody else looks at what went wrong.
         if not task.cancelled():
             task.exception()
@@ -69,13 +67,27 @@ class ServerDatabase:
     async def _append_batch(self, writes: Sequence[Prepared]) -> Sequence[Answer]:
         return await self._transaction(lambda connection: self._append_all(connection, writes))
 
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        for is_last in (False, True):
+            try:
+                # The time is for all of it: a server that stands still may do so while it is connected to.
+                async with asyncio.timeout(self._seconds), self._reading.connect() as connection:
+                    return await connection.run_sync(work)
+            except Exception as error:
+                if not is_failure(error):
+                    raise
+                # A server that was started again leaves connections that are found dead when they are used.
+                if is_last or not lost_connection(error):
+                    raise failure(error) from error
+        raise AssertionError("unreachable")
+
     async def _transaction(self, work: Callable[[Connection], T]) -> T:
         tries = 0
         while True:
             tries += 1
-            attempt = _Attempt(self._command_seconds)
+            attempt = _Attempt()
             try:
-                async with self._engine.connect() as connection:
+                async with asyncio.timeout(self._seconds), self._engine.connect() as connection:
                     return await attempt.run(connection, work)
             except Exception as error:
                 if not is_failure(error):
@@ -93,33 +105,23 @@ class ServerDatabase:
             return
         self._is_closing = True
         await self._appends.close()
-        if self._writes:
-            await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
         await self._engine.dispose()
-
-    def _check_open(self) -> None:
-        if self._is_closing:
-            raise UnavailableError("the store is closed")
 
 
 class _Attempt:
     """One try of a transaction. `is_committing`: from here on nobody knows whether a failure has undone it."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self.is_committing = False
 
     async def run(self, connection: AsyncConnection, work: Callable[[Connection], T]) -> T:
-        async with asyncio.timeout(self._seconds):
-            try:
-                result = await connection.run_sync(work)
-            except RunwireError:
-                await connection.rollback()
-                raise
-            self.is_committing = True
-            await connection.commit()
-            return result
-
-
-def _translated(error: Exception) -> Exception:
-    return failure(error) if is_failure(error) else error
+        try:
+            result = await connection.run_sync(work)
+        except RunwireError:
+            await connection.rollback()
+            raise
+        self.is_committing = True
+        await connection.commit()
+        return result
