@@ -56,7 +56,7 @@ class SecuredServer:
         self.kind = kind
         self.folder = folder
         write_certificate(folder, "other")
-        self.process = SERVERS[kind]()
+        self.process = SERVERS[kind](max_connections=CONNECTIONS)
         write_certificate(self.process.folder, "server", write_certificate(folder, "ca"))
         if self.process.user and os.geteuid() == 0:
             for path in self.process.folder.glob("server.*"):
@@ -67,10 +67,10 @@ class SecuredServer:
         process, literal = self.process, f"'{PASSWORD}'"
         if self.kind == "postgres":
             process.options += _postgres_options(process)
-            process.prepare()
-            rules = process.data / "pg_hba.conf"
-            rule = f"hostssl all {USER} all scram-sha-256\nhost all {USER} all reject\n"
-            rules.write_text(rule + rules.read_text())
+            (process.folder / "rules").write_text(
+                f"hostssl all {USER} all scram-sha-256\nhost all {USER} all reject\n"
+                "local all all trust\nhost all all all trust\n"
+            )
             process.start()
             admin.run(
                 process.url,
@@ -123,7 +123,7 @@ def _postgres_options(process: PrivateServer) -> list[str]:
             f"ssl_cert_file={process.folder}/server.pem",
             f"ssl_key_file={process.folder}/server.key",
         ),
-        *("timezone=Asia/Kathmandu", f"max_connections={CONNECTIONS}", "superuser_reserved_connections=1"),
+        *("timezone=Asia/Kathmandu", "superuser_reserved_connections=1", f"hba_file={process.folder}/rules"),
     ]
     return [part for one in settings for part in ("-c", one)]
 
@@ -132,5 +132,4 @@ def _mysql_options(process: PrivateServer) -> list[str]:
     return [
         *(f"--ssl-cert={process.folder}/server.pem", f"--ssl-key={process.folder}/server.key"),
         *("--default-time-zone=+05:45", "--init-connect=SET time_zone = '-03:30'"),
-        f"--max-connections={CONNECTIONS}",
     ]
