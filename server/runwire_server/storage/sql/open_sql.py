@@ -95,7 +95,7 @@ def _sqlite_status(path: Path) -> MigrationStatus:
 
 def _require_file(path: Path) -> None:
     if path.parent.is_dir() and not path.exists():
-        raise UnavailableError(f"there is no file {path} for the store: `runwire migrate` makes one")
+        raise UnavailableError(f"there is no file {path} for the store: run `runwire migrate` to make one")
 
 
 def prepare_sqlite(path: Path, work: Callable[[Connection, Names], Any]) -> Any:
