@@ -35,12 +35,18 @@ def export(
     A session has its events, positions, times, expiry, display name, tracks and state. Runs and deleted sessions stay
     behind. No server is needed; what one writes meanwhile may be missed.
     """
-    from runwire_server.cli.moving import export_to, with_store
+    from runwire_server.cli.moving import Tally, export_to, with_store
     from runwire_server.domain.ids import SessionKey
+    from runwire_server.storage.port import Store
 
     wanted = SessionKey(app_name, user_id, session_id)
-    with _writing(output) as write:
-        tally = with_store(store, config, lambda opened: export_to(write, opened, wanted), migrate=False)
+
+    async def work(opened: Store) -> Tally:
+        # Only now: a store that cannot be opened must not cost the file that was written last time.
+        with _writing(output) as write:
+            return await export_to(write, opened, wanted)
+
+    tally = with_store(store, config, work, migrate=False)
     typer.echo(f"exported {tally}", err=True)
 
 

@@ -107,13 +107,16 @@ def parse_store_url(url: str) -> StoreUrl:
         raise _wrong(f"{scheme} needs a host: {scheme}://HOST:{port}/…")
     split = urlsplit(f"{scheme.replace('+', '-')}:{rest}")
     user, password, hosts = _authority(split, port)
+    path = unquote(split.path.lstrip("/"))
+    if kind == "mysql" and not path:
+        raise _wrong(f"{scheme} needs a database: {scheme}://HOST/DATABASE")
     return StoreUrl(
         kind=kind,
         scheme=scheme,
         user=user,
         password=password,
         hosts=hosts,
-        path=unquote(split.path.lstrip("/")),
+        path=path,
         options=options,
     )
 

@@ -1,5 +1,7 @@
 """`runwire migrate`, `migrate up` and `migrate status`."""
 
+from pathlib import Path
+
 import pytest
 from cli_support import Command
 
@@ -43,3 +45,14 @@ def test_no_failure_shows_a_password(command: Command, arguments: list[str], sto
     assert (done.code, done.out) == (2, "")
     assert len(done.err.splitlines()) == 1
     assert "hunter2" not in done.err
+
+
+def test_the_status_of_a_file_that_is_not_there_makes_none(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "missing.db"
+
+    done = command("migrate", "status", "--store", f"sqlite:{path}")
+
+    assert done.code == 3
+    assert done.out.startswith(f"sqlite:{path} has schema none; the newest is ")
+    assert "pending: 0001\n" in done.out
+    assert list(tmp_path.glob("missing*")) == []

@@ -195,6 +195,19 @@ def test_mistakes_are_one_line(command: Command, tmp_path: Path) -> None:
         assert "hunter2" not in line
 
 
+def test_exporting_what_is_not_there_makes_and_spoils_no_file(command: Command, tmp_path: Path) -> None:
+    missing, output = tmp_path / "missing.db", tmp_path / "all.jsonl"
+    output.write_text("of last time")
+
+    done = command("sessions", "export", "--store", f"sqlite:{missing}", "--output", output)
+
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert f"there is no file {missing} for the store" in line
+    assert output.read_text() == "of last time"
+    assert list(tmp_path.glob("missing*")) == []
+
+
 def test_the_store_may_come_from_the_environment(
     command: Command, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runwire_server.domain.errors import InvalidRequestError, UnavailableError
-from runwire_server.storage.opener import open_store
+from runwire_server.storage.opener import migration_status, open_store
 from runwire_server.storage.url import parse_store_url, safe_url
 
 
@@ -64,6 +64,8 @@ async def test_any_other_url_is_refused(url: str) -> None:
         "postgresql://h/db?ssl=maybe",
         "postgresql://h/db?schema=a.b",
         "mysql://h/db?schema=x",
+        "mysql://u:secret@h",
+        "mariadb://u:secret@h/",
         "mysql://h/db?table_prefix=a-b",
         "mysql://h/db?migrate=perhaps",
         "redis://h?key_prefix={a}",
@@ -115,6 +117,17 @@ async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="nowhere"):
         async with open_store(f"sqlite:{tmp_path / 'nowhere' / 'store.db'}"):
             pass
+
+
+async def test_a_file_that_is_not_there_is_made_only_by_migrating(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+
+    assert (await migration_status(f"sqlite:{path}")).current == ""
+    with pytest.raises(UnavailableError, match=r"there is no file .*: run `runwire migrate`"):
+        async with open_store(f"sqlite:{path}", migrate=False):
+            pass
+
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:

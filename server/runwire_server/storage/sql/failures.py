@@ -47,9 +47,11 @@ def failure(error: Exception) -> RunwireError:
 
 def _code(error: Exception) -> object:
     original: object = getattr(error, "orig", None) or error
+    # asyncmy's exceptions begin with the number. They have a SQLSTATE, too, which is the same for many.
+    arguments = getattr(original, "args", ())
+    if arguments and isinstance(arguments[0], int) and not isinstance(original, OSError):
+        return arguments[0]
     for name in ("sqlstate", "pgcode", "sqlite_errorname"):
         if (found := getattr(original, name, None)) is not None:
             return found
-    # asyncmy's exceptions begin with the number.
-    arguments = getattr(original, "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+    return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.schema import CreateSchema
+from sqlalchemy.sql import quoted_name
 
 from runwire_server.domain.errors import UnavailableError
 from runwire_server.storage.port import MigrationStatus
@@ -13,19 +14,25 @@ from runwire_server.storage.port import MigrationStatus
 _SCRIPTS = Path(__file__).parent / "migrations"
 # Any number, the same for all replicas.
 _LOCK = 7_286_946_283
+# Less than what opening a store may take.
+_LOCK_SECONDS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a store's tables are called: `prefix` begins all names, `schema` is PostgreSQL's."""
+    """What a store's tables are called: `prefix` begins all names, `schema` is PostgreSQL's.
+
+    `version_table` knows the schema's version.
+    """
 
     prefix: str = ""
     schema: str = ""
+    version_table: str = "runwire_schema"
 
     @property
-    def version_table(self) -> str:
-        """The table that knows the schema's version."""
-        return f"{self.prefix or 'runwire_'}schema"
+    def quoted_schema(self) -> quoted_name | None:
+        """The schema, for statements: as it is written, whatever it is."""
+        return quoted_name(self.schema, quote=True) if self.schema else None
 
 
 def migrate(connection: Connection, names: Names, target: str = "") -> str:
@@ -47,7 +54,7 @@ def migrate(connection: Connection, names: Names, target: str = "") -> str:
         environment.configure(
             connection=connection,
             version_table=names.version_table,
-            version_table_schema=names.schema or None,
+            version_table_schema=names.quoted_schema,
             index_prefix=names.prefix,
             fn=lambda revision, _: script._upgrade_revs(head, revision),  # noqa: SLF001 -- as alembic.command does
         )
@@ -63,7 +70,7 @@ def status(connection: Connection, names: Names) -> MigrationStatus:
     from alembic.script import ScriptDirectory
 
     script = ScriptDirectory(str(_SCRIPTS))
-    options = {"version_table": names.version_table, "version_table_schema": names.schema or None}
+    options = {"version_table": names.version_table, "version_table_schema": names.quoted_schema}
     has_table = inspect(connection).has_table(names.version_table, schema=names.schema or None)
     context = MigrationContext.configure(connection, opts=options)
     current = context.get_current_revision() if has_table else None
@@ -84,10 +91,20 @@ def _lock(connection: Connection, names: Names) -> None:
     match connection.dialect.name:
         case "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            if names.schema and not inspect(connection).has_schema(names.schema):
-                connection.execute(CreateSchema(names.schema, if_not_exists=True))
+            if names.quoted_schema and not inspect(connection).has_schema(names.schema):
+                connection.execute(CreateSchema(names.quoted_schema, if_not_exists=True))
         case "mysql" | "mariadb":
-            connection.execute(text("SELECT GET_LOCK(:lock, 60)"), {"lock": f"runwire {names.prefix}"})
+            # These locks are the server's, and their names are short: stores that share one only wait.
+            has_lock = connection.execute(
+                text("SELECT GET_LOCK(:lock, :seconds)"),
+                {"lock": f"runwire {names.prefix}", "seconds": _LOCK_SECONDS},
+            )
+            if not has_lock.scalar():
+                raise UnavailableError("another process has been migrating the store for too long")
+            if getattr(connection.dialect, "is_mariadb", False):
+                # It remarks that it ignores names of primary keys, which asyncmy logs. MySQL does not, nor may
+                # everybody say this there.
+                connection.execute(text("SET SESSION max_error_count = 0"))
 
 
 def _refuse_newer(current: str | None, script: Any) -> None:

@@ -6,10 +6,11 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from runwire_server.domain.errors import InvalidRequestError, RunwireError, UnavailableError
@@ -32,6 +33,8 @@ _OPEN_SECONDS = 60.0
 
 async def open_sql(url: StoreUrl, retention: Retention, clock: Callable[[], float] | None) -> SqlStore:
     """Open the database. Raises: UnavailableError; InvalidRequestError for files of TLS that are none."""
+    if url.kind == "sqlite" and not url.options.migrate:
+        await asyncio.to_thread(_require_file, Path(url.path))
     await prepare(url, migrate if url.options.migrate else require_current)
     transaction = beginning(retention, clock)
 
@@ -48,8 +51,12 @@ async def open_sql(url: StoreUrl, retention: Retention, clock: Callable[[], floa
 
 
 async def read_status(url: StoreUrl) -> MigrationStatus:
-    """Return how far the schema is. Raises: as open_sql."""
-    found: MigrationStatus = await prepare(url, status)
+    """Return how far the schema is, and make nothing. Raises: as open_sql."""
+    found: MigrationStatus
+    if url.kind == "sqlite":
+        found = await asyncio.to_thread(_sqlite_status, Path(url.path))
+    else:
+        found = await prepare(url, status)
     return found
 
 
@@ -70,12 +77,28 @@ def _warm_up(url: StoreUrl) -> None:
 
 
 async def _prepare_server(url: StoreUrl, work: Callable[[Connection, Names], Any]) -> Any:
-    names = Names(url.options.table_prefix, url.options.schema)
-    engine = _server_engine(url)
+    prefix = url.options.table_prefix
+    names = Names(prefix, url.options.schema, version_table=f"{prefix}schema")
+    # Migrating, or waiting for one who does, may take longer than what calls wait for.
+    engine = _server_engine(replace(url, options=replace(url.options, command_seconds=_OPEN_SECONDS)))
     try:
         return await _on_server(url, engine, lambda connection: work(connection, names))
     finally:
         await engine.dispose()
+
+
+def _sqlite_status(path: Path) -> MigrationStatus:
+    if path.parent.is_dir() and not path.exists():
+        # What is not there is as far as what is empty.
+        with create_engine("sqlite://").begin() as connection:
+            return status(connection, Names())
+    found: MigrationStatus = prepare_sqlite(path, status)
+    return found
+
+
+def _require_file(path: Path) -> None:
+    if path.parent.is_dir() and not path.exists():
+        raise UnavailableError(f"there is no file {path} for the store: run `runwire migrate` to make one")
 
 
 def prepare_sqlite(path: Path, work: Callable[[Connection, Names], Any]) -> Any:
@@ -97,17 +120,23 @@ def prepare_sqlite(path: Path, work: Callable[[Connection, Names], Any]) -> Any:
 
 async def _on_server(url: StoreUrl, engine: AsyncEngine, work: Callable[[Connection], Any]) -> Any:
     host, port = url.host
+    place = url.options.host or f"{host}:{port}"
     try:
         async with asyncio.timeout(_OPEN_SECONDS), engine.begin() as connection:
             return await connection.run_sync(work)
     except Exception as error:
         if not is_failure(error):
             raise
-        raise _cannot_open(f"{url.kind} at {host}:{port}", error) from error
+        raise _cannot_open(f"{url.kind} at {place}", error) from error
 
 
 def _cannot_open(place: str, error: Exception) -> RunwireError:
-    why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0] or type(error).__name__
+    cause: BaseException = getattr(error, "orig", None) or error
+    # SQLAlchemy's own exceptions have the driver's behind them.
+    cause = cause.__cause__ if cause.__cause__ is not None and cause is not error else cause
+    # asyncmy's exceptions are a number and a text.
+    text = str(cause.args[1] if len(cause.args) > 1 and isinstance(cause.args[0], int) else cause)
+    why = text.strip().partition("\n")[0] or type(error).__name__
     return UnavailableError(f"cannot open the store {place}: {why}")
 
 
@@ -125,7 +154,7 @@ def _server_engine(url: StoreUrl) -> AsyncEngine:
         URL.create(
             "postgresql+asyncpg" if is_postgres else "mysql+asyncmy",
             username=url.user or None,
-            password=url.password or None,
+            password=(url.password or None) if is_postgres else None,
             host=None if options.host else host,
             port=None if options.host and not is_postgres else port,
             database=url.path or None,
@@ -137,7 +166,8 @@ def _server_engine(url: StoreUrl) -> AsyncEngine:
         pool_recycle=_RECYCLE_SECONDS,
         connect_args=_postgres_arguments(url) if is_postgres else _mysql_arguments(url),
     )
-    rename_tables(engine.sync_engine, renaming(options.table_prefix, options.schema))
+    quote = '"' if is_postgres else "`"
+    rename_tables(engine.sync_engine, renaming(options.table_prefix, options.schema, quote))
     return engine
 
 
@@ -163,6 +193,8 @@ def _mysql_arguments(url: StoreUrl) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "connect_timeout": options.connect_seconds,
         "charset": "utf8mb4",
+        # Of text asyncmy would make Latin-1.
+        "password": url.password.encode(),
         "init_command": "SET SESSION sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = "
         f"{max(1, int(options.command_seconds))}",
     }

@@ -145,11 +145,16 @@ def optional_time(value: int | None) -> datetime | None:
     return None if value is None else from_micros(value)
 
 
-def renaming(prefix: str, schema: str) -> Callable[[str], str]:
+def renaming(prefix: str, schema: str, quote: str) -> Callable[[str], str]:
     """Return what turns the tables' names in a statement into those of one store.
 
     Statements are made once for all stores, values are never part of them, and no column is called as a table is.
+    What is quoted already is something else: a schema that is called as a table is.
     """
-    names = re.compile(rf"\b({'|'.join(sorted(metadata.tables, key=len, reverse=True))})\b")
-    named = rf"{schema}.{prefix}\1" if schema else rf"{prefix}\1"
+    names = re.compile(
+        rf"(?<!{quote})\b({'|'.join(sorted(metadata.tables, key=len, reverse=True))})\b(?!{quote})"
+    )
+    named = rf"{quote}{prefix}\1{quote}"
+    if schema:
+        named = f"{quote}{schema}{quote}.{named}"
     return lru_cache(1000)(lambda statement: names.sub(named, statement))

@@ -190,10 +190,18 @@ def _table(name: str, *columns: sa.Column[Any]) -> None:
         collation = "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
         for key, value in (("engine", "InnoDB"), ("charset", "utf8mb4"), ("collate", collation)):
             options[f"{dialect.name}_{key}"] = value
+        # They commit each statement: a process that was killed between two leaves the first ones' tables.
+        options["if_not_exists"] = True
     op.create_table(name, *columns, **options)
 
 
 def _index(name: str, table: str, *columns: str, unique: bool = False) -> None:
     """Make an index, whose name must be unique among those of all tables in a schema."""
     prefix = op.get_context().opts.get("index_prefix", "")
+    connection = op.get_bind()
+    if connection.dialect.name in {"mysql", "mariadb"}:
+        # See _table. MySQL has no CREATE INDEX IF NOT EXISTS.
+        known = sa.inspect(connection).get_indexes(f"{prefix}{table}")
+        if f"{prefix}{name}" in {index["name"] for index in known}:
+            return
     op.create_index(f"{prefix}{name}", table, list(columns), unique=unique)

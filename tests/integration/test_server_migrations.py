@@ -1,0 +1,95 @@
+"""Making and changing the tables of databases that are servers."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from runwire_server.domain.ids import SessionKey
+from runwire_server.storage.opener import migrate_store, migration_status, open_store
+from runwire_server.storage.port import MigrationStatus
+from runwire_server.storage.sql.migrate import migrate
+from runwire_server.storage.sql.open_sql import prepare
+from runwire_server.storage.url import parse_store_url
+from servers.shared import STORES, admin, fresh_url
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+KEY = SessionKey("app", "ann", "s")
+HEAD = "0002"
+
+
+@pytest.fixture(params=[kind for kind in STORES if kind in {"postgres", "mariadb", "mysql"}])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without tables."""
+    with fresh_url(request.param, tmp_path) as made:
+        yield made
+
+
+async def to_first(url: str) -> None:
+    await prepare(parse_store_url(url), partial(migrate, target="0001"))
+
+
+async def works(url: str) -> None:
+    async with open_store(f"{url}?migrate=false") as store:
+        await store.create_session(KEY, {"a": 1}, NOW)
+        assert (await store.get_session(KEY)).state == {"a": 1}
+
+
+async def test_from_nothing(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert await migration_status(url) == MigrationStatus("", HEAD, ("0001", "0002"))
+    assert await migration_status(url) == MigrationStatus("", HEAD, ("0001", "0002"))
+
+    assert [await migrate_store(url) for _ in range(2)] == [HEAD, HEAD]
+
+    assert await migration_status(url) == MigrationStatus(HEAD, HEAD, ())
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    await works(url)
+
+
+async def test_from_the_revision_before(url: str) -> None:
+    await to_first(url)
+    assert await migration_status(url) == MigrationStatus("0001", HEAD, ("0002",))
+
+    assert await migrate_store(url) == HEAD
+
+    assert await migration_status(url) == MigrationStatus(HEAD, HEAD, ())
+    await works(url)
+
+
+@pytest.mark.parametrize("is_empty", [True, False], ids=["empty", "first"])
+async def test_many_replicas_at_once(url: str, is_empty: bool) -> None:
+    if not is_empty:
+        await to_first(url)
+    async with AsyncExitStack() as stack:
+        stores = await asyncio.gather(
+            *(stack.enter_async_context(open_store(f"{url}?pool_size=2")) for _ in range(8))
+        )
+        made = await asyncio.gather(*(store.get_or_create_session(KEY, {}, NOW) for store in stores))
+    assert sum(is_new for _, is_new in made) == 1
+    assert await migration_status(url) == MigrationStatus(HEAD, HEAD, ())
+
+
+async def test_a_migration_that_was_killed_goes_on(url: str) -> None:
+    """MySQL commits each statement that makes a table; PostgreSQL makes all or none."""
+    if url.startswith("postgresql"):
+        pytest.skip("nothing is left behind there")
+    await migrate_store(url)
+    admin.run(
+        url,
+        "UPDATE runwire_schema SET version_num = '0001'",
+        "DROP TABLE runwire_leases",
+        "DROP TABLE runwire_cancel_marks",
+        "DROP INDEX runwire_runs_by_end ON runwire_runs",
+    )
+    indexes = "SELECT count(*) FROM information_schema.statistics WHERE table_schema = DATABASE()"
+    before = admin.fetch(url, indexes)[0]
+
+    await migrate_store(url)
+
+    assert admin.fetch(url, indexes)[0] == before + 1 + 2 + 1
+    await works(url)
