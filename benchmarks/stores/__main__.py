@@ -19,6 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stores", description=__doc__)
     parser.add_argument("--stores", default=",".join(KINDS), help="which, separated by commas")
+    parser.add_argument(
+        "--cases", default="", help="only those with this in their names, for example: append"
+    )
     parser.add_argument("--seconds", type=float, default=3.0, help="for each case; 0: one round")
     parser.add_argument("--json", type=Path, help="write the raw figures to this file")
     asked = parser.parse_args(arguments)
@@ -28,20 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     before = machine()
     # As `runwire serve` does.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        results, versions = runner.run(_measure(kinds, asked.seconds))
+        results, versions = runner.run(_measure(kinds, asked.seconds, asked.cases))
     print(table(results))
     print(f"\nCPU and wall: µs an operation, medians. Load before: {before['load'][0]:.1f}. {versions}")
     if asked.json is not None:
         asked.json.write_text(json.dumps(raw(results, versions, before), indent=1))
 
 
-async def _measure(kinds: Sequence[str], seconds: float) -> tuple[list[Result], dict[str, str]]:
+async def _measure(kinds: Sequence[str], seconds: float, wanted: str) -> tuple[list[Result], dict[str, str]]:
     results: list[Result] = []
     versions: dict[str, str] = {}
     for kind in kinds:
         async with opened(kind) as (store, bare):
             versions[kind] = bare.version()
-            async for result in all_cases(kind, store, bare, seconds):
+            async for result in all_cases(kind, store, bare, seconds, wanted):
                 print(f"{kind}: {result.case}", file=sys.stderr)
                 results.append(result)
     return results, versions

@@ -49,8 +49,8 @@ class RedisBare:
             record, generation = f"{root}:r:{run_id(run.key)}", f"{root}:g:1"
             for event in append.events:
                 text = encode_event(event)
-                body = ("k", text.kind, "p", text.payload, "v", text.envelope)
-                commands.append(("XADD", f"{record}:l", f"{event.sequence}-0", *body))
+                words = ("k", text.kind, "p", text.payload, "v", text.envelope)
+                commands.append(("XADD", f"{record}:l", f"{event.sequence}-0", *words))
             ends = ("last", run.last_sequence, "ended", "0", "end", "")
             commands.append(("HSET", record, "record", record_text(run), *ends))
             commands.append(("HINCRBY", record, "version", 1))
@@ -79,7 +79,7 @@ class RedisBare:
     async def newest(self, session: SessionKey, limit: int) -> list[tuple[int, str, str, str]]:
         """See Bare."""
         key = f"{self._keys.session(session)}:g:1:e"
-        found = await self._client.execute_command("XREVRANGE", key, "+", "-", "COUNT", limit)
+        found: Any = await self._client.xrevrange(key, count=limit)
         return [(int(entry[:-2]), body["k"], body["p"], body["v"]) for entry, body in found]
 
     async def ping(self) -> None:

@@ -153,7 +153,7 @@ class SqliteBare(SqlBare):
 class PostgresBare(SqlBare):
     """asyncpg."""
 
-    ways = ("writes", "all", "bulk")
+    ways: Sequence[str] = ("writes", "all", "bulk")
 
     def __init__(self, connection: Any, prefix: str) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class PostgresBare(SqlBare):
     @classmethod
     async def open(cls, url: StoreUrl) -> Self:
         """Connect."""
-        import asyncpg
+        import asyncpg  # type: ignore[import-untyped]
 
         host, port = url.host
         db = await asyncpg.connect(host=host, port=port, user=url.user, database=url.path)
@@ -209,7 +209,7 @@ class PostgresBare(SqlBare):
 class MariaBare(SqlBare):
     """asyncmy. Its executemany makes one statement of an INSERT, and as many round trips as rows of an UPDATE."""
 
-    ways = ("writes", "all", "bulk")
+    ways: Sequence[str] = ("writes", "all", "bulk")
 
     def __init__(self, connection: Any, prefix: str) -> None:
         super().__init__()

@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Any
 
 from benchmarks.stores.bare import Bare
-from benchmarks.stores.measure import Result, Side, Stopwatch, in_turn
+from benchmarks.stores.measure import Result, Series, Side, Stopwatch, in_turn
 from benchmarks.stores.sample import APP, REPLICA, START, Writer, make_history, make_run, make_writers
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import EventQuery
@@ -18,6 +18,9 @@ from runwire_server.storage.port import Append, Store
 _STARTS = 30
 _READS = 5
 _SHORT_READS = 50
+# The rounds of each side, and what else was seen.
+_Figures = tuple[dict[str, Series], dict[str, float]]
+_Case = Callable[[Store, Bare, float], Awaitable[_Figures]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +39,22 @@ class _Crowd:
 _CROWDS = (_Crowd(1, 1, 100), _Crowd(10, 10, 30), _Crowd(100, 1, 10), _Crowd(100, 100, 10))
 
 
-async def all_cases(kind: str, store: Store, bare: Bare, seconds: float) -> AsyncIterator[Result]:
-    """Yield the results one by one. Each takes about so many seconds; 0: one round each."""
-    for crowd in _CROWDS:
-        yield await _appends(kind, store, bare, seconds, crowd)
-    yield await _long_read(kind, store, bare, seconds)
-    yield await _tail_read(kind, store, bare, seconds)
-    yield await _starts(kind, store, bare, seconds)
+async def all_cases(
+    kind: str, store: Store, bare: Bare, seconds: float, wanted: str
+) -> AsyncIterator[Result]:
+    """Yield the results of the cases that have `wanted` in their names. Each takes about so long; 0: one round."""
+    cases: dict[str, _Case] = {f"append, {crowd}": partial(_appends, crowd) for crowd in _CROWDS}
+    cases |= {"read 1,000 events": _long_read, "read last 20 of 10,000": _tail_read, "start a run": _starts}
+    for name, case in cases.items():
+        if wanted in name:
+            sides, seen = await case(store, bare, seconds)
+            yield Result(kind, name, sides, notes=seen)
 
 
 # 1. Appends
 
 
-async def _appends(kind: str, store: Store, bare: Bare, seconds: float, crowd: _Crowd) -> Result:
+async def _appends(crowd: _Crowd, store: Store, bare: Bare, seconds: float) -> _Figures:
     name = f"w{crowd.writers}u{crowd.users}"
     batches = _Batches(store)
     ours = await make_writers(store, f"{name}-ours", crowd.writers, users=crowd.users)
@@ -61,7 +67,7 @@ async def _appends(kind: str, store: Store, bare: Bare, seconds: float, crowd: _
         series = await in_turn(sides, seconds)
     finally:
         batches.stop()
-    return Result(kind, f"append, {crowd}", "append", series, notes={"appends a commit": batches.mean})
+    return series, {"appends a commit": batches.mean}
 
 
 async def _our_appends(
@@ -130,23 +136,23 @@ class _Batches:
 # 2. Reading
 
 
-async def _long_read(kind: str, store: Store, bare: Bare, seconds: float) -> Result:
+async def _long_read(store: Store, bare: Bare, seconds: float) -> _Figures:
     session = await make_history(store, "of-1000", 1000)
     sides: dict[str, Side] = {
         "ours": partial(_our_reads, store, session, 1000, _READS),
         "raw": partial(_bare_reads, bare, session, len),
         "json": partial(_bare_reads, bare, session, json.loads),
     }
-    return Result(kind, "read 1,000 events", "read", await in_turn(sides, seconds))
+    return await in_turn(sides, seconds), {}
 
 
-async def _tail_read(kind: str, store: Store, bare: Bare, seconds: float) -> Result:
+async def _tail_read(store: Store, _bare: Bare, seconds: float) -> _Figures:
     long, short = [await make_history(store, f"tail-{size}", size) for size in (10_000, 100)]
     sides: dict[str, Side] = {
         "ours": partial(_our_reads, store, long, 20, _SHORT_READS),
         "of 100": partial(_our_reads, store, short, 20, _SHORT_READS),
     }
-    return Result(kind, "read last 20 of 10,000", "read", await in_turn(sides, seconds))
+    return await in_turn(sides, seconds), {}
 
 
 async def _our_reads(store: Store, session: SessionKey, limit: int, times: int, watch: Stopwatch) -> int:
@@ -173,13 +179,13 @@ async def _bare_reads(
 # 3. Starting
 
 
-async def _starts(kind: str, store: Store, bare: Bare, seconds: float) -> Result:
+async def _starts(store: Store, bare: Bare, seconds: float) -> _Figures:
     numbers = count()
     sides: dict[str, Side] = {
         "ours": partial(_our_starts, store, numbers),
         "round trip": partial(_round_trips, bare),
     }
-    return Result(kind, "start a run", "start", await in_turn(sides, seconds))
+    return await in_turn(sides, seconds), {}
 
 
 async def _our_starts(store: Store, numbers: Any, watch: Stopwatch) -> int:

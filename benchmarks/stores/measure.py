@@ -45,11 +45,10 @@ class Series:
 
 @dataclass(slots=True)
 class Result:
-    """One case on one store. `ours` and `bare` name sides; `unit` is what an operation is."""
+    """One case on one store. `ours` names one of the sides; `notes` is what else was seen."""
 
     store: str
     case: str
-    unit: str
     sides: dict[str, Series]
     ours: str = "ours"
     notes: dict[str, float] = field(default_factory=dict)
@@ -64,8 +63,10 @@ class Result:
 
     def ratio(self, side: str, what: str = "cpu") -> float:
         """Return the median, over rounds, of ours against that side's round next to it."""
-        ours, other = getattr(self.sides[self.ours], what), getattr(self.sides[side], what)
-        return median(a / b for a, b in zip(ours, other, strict=True) if b)
+        ours: list[float] = getattr(self.sides[self.ours], what)
+        other: list[float] = getattr(self.sides[side], what)
+        # Round by round: the clock of processes may not tick within a very short one.
+        return float(median(a / max(b, 0.01) for a, b in zip(ours, other, strict=True)))
 
 
 async def in_turn(sides: Mapping[str, Side], seconds: float) -> dict[str, Series]:

@@ -98,4 +98,5 @@ class Statements:
         first = "SELECT " + ", ".join(f"{self._mark(0)} AS {name}" for name in every)
         others = f" UNION ALL SELECT {self._marks(0, len(every))}" * (count - 1)
         sets = ", ".join(f"old.{name} = new.{name}" for name in columns)
-        return f"UPDATE {self._prefix}{table} AS old JOIN ({first}{others}) AS new ON old.{key} = new.{key} SET {sets}"
+        table = f"{self._prefix}{table} AS old"
+        return f"UPDATE {table} JOIN ({first}{others}) AS new ON old.{key} = new.{key} SET {sets}"
