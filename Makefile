@@ -7,7 +7,7 @@ LOWEST := .tools/lowest
 APP ?=
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help serve setup setup-test test lint types imports protos generate check-generated lock fix clean
+.PHONY: help serve setup setup-test test lint types imports protos generate check-generated lock fix bench-stores clean
 
 help: ## List the commands.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -47,6 +47,9 @@ lock: $(VENV)/.run ## Refresh the pinned requirements. ARGS=--upgrade takes the 
 
 fix: $(VENV)/.test ## Mend what the linters can.
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+bench-stores: $(VENV)/.test ## Measure the stores beside bare drivers. ARGS=… goes to it, see benchmarks/README.md.
+	@PYTHONPATH=tests $(VENV)/bin/python -m benchmarks.stores $(ARGS)
 
 clean: ## Remove what these commands made.
 	@rm -rf $(VENV) .tools

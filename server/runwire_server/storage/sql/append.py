@@ -71,7 +71,7 @@ def prepare(write: Append) -> PreparedAppend:
     talk = None
     if write.session_events or delta:
         rows = [event_row(event, stored[id(event)]) for event in write.session_events]
-        talk = Talk(run.session, run.last_event_time or run.create_time, rows, delta)
+        talk = Talk(run.session, run.last_event_time or run.create_time, rows, delta, run=run.key)
     return PreparedAppend(
         write,
         changing_columns(run),

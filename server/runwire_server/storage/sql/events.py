@@ -26,7 +26,6 @@ _DROP = delete(session_events).where(
     session_events.c.position < bindparam("first_kept"),
     session_events.c.position != bindparam("anchor"),
 )
-_READ = select(session_events).join(session_rows, session_rows.c.id == session_events.c.session)
 
 
 def trim(t: Transaction, locked: LockedSession) -> None:
@@ -44,7 +43,9 @@ def trim(t: Transaction, locked: LockedSession) -> None:
 def list_events(t: Transaction, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
     """Return events by position. Raises: NotFoundError."""
     position = session_events.c.position
-    wanted = _READ.where(sessions.IS_LIVE, sessions.is_kept(t), position > query.after)
+    # Not a join: PostgreSQL would read and sort the whole session to find its newest events.
+    session = select(session_rows.c.id).where(sessions.IS_LIVE, sessions.is_kept(t)).scalar_subquery()
+    wanted = select(session_events).where(session_events.c.session == session, position > query.after)
     if query.before is not None:
         wanted = wanted.where(position < query.before)
     if query.since is not None:

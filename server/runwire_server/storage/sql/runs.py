@@ -158,8 +158,10 @@ def list_events(t: Transaction, key: RunKey, after: int, limit: int) -> list[Eve
     """Return durable events in order. Raises: NotFoundError."""
     query = (
         select(run_events)
-        .join(runs, runs.c.ordinal == run_events.c.run)
-        .where(_is_run(key), run_events.c.sequence > after)
+        .where(
+            run_events.c.run == select(runs.c.ordinal).where(_is_run(key)).scalar_subquery(),
+            run_events.c.sequence > after,
+        )
         .order_by(run_events.c.sequence)
         .limit(limit)
     )

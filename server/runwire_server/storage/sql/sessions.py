@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, bindparam, insert, or_, select,
 
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import AlreadyExistsError, NotFoundError
-from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.ids import RunKey, SessionKey
 from runwire_server.domain.retention import Expiry
 from runwire_server.domain.sessions import Session, SessionChange
 from runwire_server.domain.state import Tier, merge_state, merged_view, split_delta
@@ -22,6 +22,7 @@ from runwire_server.storage.sql.tables import (
     from_micros,
     optional_micros,
     optional_time,
+    runs,
     sessions,
     tier_states,
     to_micros,
@@ -64,20 +65,20 @@ _WHOLE = (
 _READ = _WHOLE.where(IS_LIVE)
 _EXISTS = select(sessions.c.id, sessions.c.expire_time).where(IS_LIVE)
 _OWN_STATE = select(sessions.c.state, sessions.c.expire_time).where(IS_LIVE)
+_LOCKED = select(
+    sessions.c.id,
+    sessions.c.app_name,
+    sessions.c.user_id,
+    sessions.c.session_id,
+    sessions.c.last_position,
+    sessions.c.last_user_position,
+    sessions.c.event_count,
+    sessions.c.update_time,
+    sessions.c.ttl,
+    sessions.c.expire_time,
+)
 _LOCK = (
-    select(
-        sessions.c.id,
-        sessions.c.app_name,
-        sessions.c.user_id,
-        sessions.c.session_id,
-        sessions.c.last_position,
-        sessions.c.last_user_position,
-        sessions.c.event_count,
-        sessions.c.update_time,
-        sessions.c.ttl,
-        sessions.c.expire_time,
-    )
-    .where(
+    _LOCKED.where(
         sessions.c.app_name == bindparam("of_app"),
         sessions.c.user_id == bindparam("of_user"),
         sessions.c.session_id.in_(bindparam("names", expanding=True)),
@@ -85,6 +86,27 @@ _LOCK = (
     )
     .order_by(sessions.c.session_id)
     .with_for_update()
+)
+# One statement for the sessions of many users, where _LOCK takes one for each. The runs are found first, come what
+# may: a PostgreSQL that has counted nothing yet would rather look all sessions through.
+_RUNS = (
+    select(runs.c.app_name, runs.c.user_id, runs.c.session_id)
+    .where(runs.c.app_name == bindparam("of_app"), runs.c.request_id.in_(bindparam("names", expanding=True)))
+    .cte("those")
+    .prefix_with("MATERIALIZED", dialect="postgresql")
+)
+_LOCK_OF_RUNS = (
+    _LOCKED.join(
+        _RUNS,
+        and_(
+            sessions.c.app_name == _RUNS.c.app_name,
+            sessions.c.user_id == _RUNS.c.user_id,
+            sessions.c.session_id == _RUNS.c.session_id,
+        ),
+    )
+    .where(sessions.c.live == 1)
+    .order_by(sessions.c.user_id, sessions.c.session_id)
+    .with_for_update(of=sessions)
 )
 _SAVE = (
     update(sessions)
@@ -124,17 +146,32 @@ def lock_many(t: Transaction, keys: Iterable[SessionKey]) -> dict[SessionKey, Lo
     found: dict[SessionKey, LockedSession] = {}
     for (app, user), same_user in groupby(sorted(keys), key=lambda key: (key.app_name, key.user_id)):
         names = [key.session_id for key in same_user]
-        for row in t.execute(_LOCK, {"of_app": app, "of_user": user, "names": names}):
-            if row.expire_time is None or row.expire_time > t.at:
-                found[SessionKey(app, user, row.session_id)] = LockedSession(
-                    row.id,
-                    row.last_position,
-                    row.last_user_position,
-                    row.event_count,
-                    from_micros(row.update_time),
-                    _expiry(row),
-                )
+        found |= _locked(t, t.execute(_LOCK, {"of_app": app, "of_user": user, "names": names}))
     return found
+
+
+def lock_of_runs(t: Transaction, keys: Iterable[RunKey]) -> dict[SessionKey, LockedSession]:
+    """Lock the sessions of runs, in the same order, and return those that exist."""
+    found: dict[SessionKey, LockedSession] = {}
+    for app, same_app in groupby(sorted(keys), key=lambda key: key.app_name):
+        names = [key.request_id for key in same_app]
+        found |= _locked(t, t.execute(_LOCK_OF_RUNS, {"of_app": app, "names": names}))
+    return found
+
+
+def _locked(t: Transaction, rows: Iterable[Row[Any]]) -> dict[SessionKey, LockedSession]:
+    return {
+        SessionKey(row.app_name, row.user_id, row.session_id): LockedSession(
+            row.id,
+            row.last_position,
+            row.last_user_position,
+            row.event_count,
+            from_micros(row.update_time),
+            _expiry(row),
+        )
+        for row in rows
+        if row.expire_time is None or row.expire_time > t.at
+    }
 
 
 def lock(t: Transaction, key: SessionKey) -> LockedSession:

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, select
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
-from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.ids import RunKey, SessionKey
 from runwire_server.domain.sessions import SessionEvent
 from runwire_server.domain.state import Tier, split_delta
 from runwire_server.storage.codec import encode_event, encode_value
@@ -31,7 +31,7 @@ class Talk:
     """What goes to one session: rows of events without positions, and state for all tiers.
 
     `event` is an event outside a run, the one of `rows`: it is written once, whoever repeats it, and needs the
-    session. What a run says is written as it is, and dropped when the session is gone.
+    session. What a run says is written as it is, and dropped when the session is gone; `run` is that run.
     """
 
     session: SessionKey
@@ -39,6 +39,7 @@ class Talk:
     rows: Sequence[dict[str, Any]]
     delta: JsonObject
     event: Event | None = None
+    run: RunKey | None = None
 
 
 def prepare_event(key: SessionKey, event: Event, now: datetime) -> Talk:
@@ -50,7 +51,7 @@ def prepare_event(key: SessionKey, event: Event, now: datetime) -> Talk:
 
 def write_talks(t: Transaction, talks: Sequence[Talk]) -> list[SessionEvent | NotFoundError | None]:
     """Write them in order. Return for each event outside a run what is stored, or that its session is gone."""
-    locked = sessions.lock_many(t, {talk.session for talk in talks})
+    locked = _lock(t, talks)
     known = _known_events(t, locked, talks)
     written = _Written()
     answers: list[SessionEvent | NotFoundError | None] = []
@@ -69,6 +70,13 @@ def write_talks(t: Transaction, talks: Sequence[Talk]) -> list[SessionEvent | No
             answers.append(made)
     written.save(t)
     return answers
+
+
+def _lock(t: Transaction, talks: Sequence[Talk]) -> dict[SessionKey, LockedSession]:
+    """Lock sessions in one way, not some in this way and some in that: the order must be one."""
+    if all(talk.run is not None for talk in talks):
+        return sessions.lock_of_runs(t, {talk.run for talk in talks if talk.run is not None})
+    return sessions.lock_many(t, {talk.session for talk in talks})
 
 
 class _Written:
