@@ -1,6 +1,5 @@
 """Sessions, state, agents, health, reflection, and bad requests, over the wire."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -387,8 +386,9 @@ async def test_a_seed_opens_a_new_session(grpc_stub: Any, sessions: Any) -> None
 async def test_a_runs_state_delta_reaches_its_tiers(grpc_stub: Any, sessions: Any) -> None:
     request = run_request("hi", session_id="s", state_delta={"a": 1, "user:b": 2, "app:c": 3, "temp:d": 4})
 
-    await collect(grpc_stub.Run(request, timeout=CALL_SECONDS))
+    events = await collect(grpc_stub.Run(request, timeout=CALL_SECONDS))
 
+    assert events[-1].completion.outcome == run_pb2.OUTCOME_COMPLETED
     found = await sessions.GetSession(spb.GetSessionRequest(key=KEY))
     assert dict(found.session.state) == {"a": 1, "user:b": 2, "app:c": 3}
 

@@ -9,7 +9,7 @@ from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import EventQuery, SessionEvent, is_user_event
 from runwire_server.storage.codec import StoredEvent, decode_event
 from runwire_server.storage.sql import sessions
-from runwire_server.storage.sql.sessions import LockedSession
+from runwire_server.storage.sql.locking import LockedSession
 from runwire_server.storage.sql.tables import session_events, to_micros
 from runwire_server.storage.sql.tables import sessions as session_rows
 from runwire_server.storage.sql.transaction import Transaction

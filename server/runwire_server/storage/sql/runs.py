@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, text, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, select, text, update
 
 from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
@@ -19,7 +19,7 @@ from runwire_server.storage.codec import (
 )
 from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page, RunFilter
-from runwire_server.storage.sql import sessions
+from runwire_server.storage.sql import locking
 from runwire_server.storage.sql.tables import cancel_marks, leases, run_events, runs, to_micros
 from runwire_server.storage.sql.transaction import Transaction
 
@@ -28,6 +28,42 @@ ENDED = tuple(state.value for state in TERMINAL_STATES)
 _LIVE = tuple(state.value for state in RunState if not state.is_terminal)
 _LEFT_MICROS = 86_400_000_000
 
+# Made once: to build a statement costs more than to run it.
+_IS_RUN = and_(runs.c.app_name == bindparam("of_app"), runs.c.request_id == bindparam("of_request"))
+_IS_MARK = and_(
+    cancel_marks.c.app_name == bindparam("of_app"), cancel_marks.c.request_id == bindparam("of_request")
+)
+_FIND = select(runs).where(_IS_RUN)
+_FIND_LOCKED = _FIND.with_for_update()
+_LAST = select(runs.c.last_sequence).where(_IS_RUN)
+_INSERT = insert(runs)
+_EARLIER = (
+    select(runs.c.ordinal)
+    .where(
+        runs.c.app_name == bindparam("of_app"),
+        runs.c.user_id == bindparam("of_user"),
+        runs.c.session_id == bindparam("of_session"),
+        runs.c.ordinal < bindparam("of_run"),
+        runs.c.state.in_(_LIVE),
+    )
+    .limit(1)
+)
+_CHANGE = update(runs).where(runs.c.ordinal == bindparam("of_run"))
+_LOG = (
+    select(run_events)
+    .where(
+        run_events.c.run == select(runs.c.ordinal).where(_IS_RUN).scalar_subquery(),
+        run_events.c.sequence > bindparam("after"),
+    )
+    .order_by(run_events.c.sequence)
+    .limit(bindparam("limit"))
+)
+_MARK = select(cancel_marks).where(_IS_MARK)
+_DROP_MARK = delete(cancel_marks).where(_IS_MARK)
+_IS_REPLICA = leases.c.replica == bindparam("of_replica")
+_LEASE = select(leases.c.replica).where(_IS_REPLICA).with_for_update()
+_RENEW = update(leases).where(_IS_REPLICA)
+
 
 def create(t: Transaction, run: Run) -> tuple[Run, bool]:
     """Save a new run, with the cancel that came before it. Return it and whether it is new."""
@@ -35,26 +71,24 @@ def create(t: Transaction, run: Run) -> tuple[Run, bool]:
     if known is not None:
         return _run(known), False
     # Locked, so that ordinals of one session are committed in their order, which is that of its queue.
-    sessions.lock(t, run.session)
-    mark = t.execute(select(cancel_marks).where(_is_mark(run.key))).first()
+    locking.lock(t, run.session)
+    mark = t.execute(_MARK, _named(run.key)).first()
     if mark is not None:
-        t.execute(delete(cancel_marks).where(_is_mark(run.key)))
+        t.execute(_DROP_MARK, _named(run.key))
         if mark.expire_time > to_micros(run.create_time):
             run = replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
-    t.execute(
-        insert(runs).values(
-            app_name=run.key.app_name,
-            request_id=run.key.request_id,
-            user_id=run.session.user_id,
-            session_id=run.session.session_id,
-            agent_name=run.agent_name,
-            cancel_mode=run.cancel.mode.value if run.cancel is not None else None,
-            cancel_reason=run.cancel.reason if run.cancel is not None else None,
-            fingerprint=run.fingerprint,
-            input=encode_input(run.input),
-            **changing_columns(run),
-        )
-    )
+    columns = {
+        "app_name": run.key.app_name,
+        "request_id": run.key.request_id,
+        "user_id": run.session.user_id,
+        "session_id": run.session.session_id,
+        "agent_name": run.agent_name,
+        "cancel_mode": run.cancel.mode.value if run.cancel is not None else None,
+        "cancel_reason": run.cancel.reason if run.cancel is not None else None,
+        "fingerprint": run.fingerprint,
+        "input": encode_input(run.input),
+    }
+    t.execute(_INSERT, {**columns, **changing_columns(run)})
     return run, True
 
 
@@ -88,19 +122,18 @@ def request_cancel(
     run = _run(row)
     if run.state.is_terminal or not request.overrides(run.cancel):
         return run, False
-    t.execute(
-        update(runs).where(_is_run(key)).values(cancel_mode=request.mode.value, cancel_reason=request.reason)
-    )
+    changes = {"cancel_mode": request.mode.value, "cancel_reason": request.reason}
+    t.execute(_CHANGE, {"of_run": row.ordinal, **changes})
     return replace(run, cancel=request), True
 
 
 def _remember(t: Transaction, key: RunKey, request: CancelRequest, now: datetime, until: datetime) -> bool:
     t.execute(delete(cancel_marks).where(cancel_marks.c.expire_time <= to_micros(now)))
-    mark = t.execute(select(cancel_marks).where(_is_mark(key))).first()
+    mark = t.execute(_MARK, _named(key)).first()
     if mark is not None:
         if not request.overrides(CancelRequest(CancelMode(mark.mode), mark.reason)):
             return False
-        t.execute(delete(cancel_marks).where(_is_mark(key)))
+        t.execute(_DROP_MARK, _named(key))
     t.execute(
         insert(cancel_marks).values(
             app_name=key.app_name,
@@ -115,16 +148,16 @@ def _remember(t: Transaction, key: RunKey, request: CancelRequest, now: datetime
 
 def has_mark(t: Transaction, key: RunKey) -> bool:
     """Whether a cancel waits for this run."""
-    return t.execute(select(cancel_marks.c.mode).where(_is_mark(key))).first() is not None
+    return t.execute(_MARK, _named(key)).first() is not None
 
 
 def take_mark(t: Transaction, key: RunKey, now: datetime) -> Run | None:
     """Write the cancel that waits for a run into it, if both are there. Return the run, if it is."""
     row = _find(t, key, is_locked=True)
-    mark = t.execute(select(cancel_marks).where(_is_mark(key)).with_for_update()).first()
+    mark = t.execute(_MARK.with_for_update(), _named(key)).first()
     if row is None or mark is None:
         return None if row is None else _run(row)
-    t.execute(delete(cancel_marks).where(_is_mark(key)))
+    t.execute(_DROP_MARK, _named(key))
     run = _run(row)
     if mark.expire_time <= to_micros(now):
         return run
@@ -138,34 +171,19 @@ def claim(t: Transaction, key: RunKey, owner: ReplicaId, attempt: int, now: date
     run = _run(row)
     if run.attempt != attempt or run.state.is_terminal:
         return None
-    earlier = select(runs.c.ordinal).where(
-        runs.c.app_name == row.app_name,
-        runs.c.user_id == row.user_id,
-        runs.c.session_id == row.session_id,
-        runs.c.ordinal < row.ordinal,
-        runs.c.state.in_(_LIVE),
-    )
-    if t.execute(earlier.limit(1)).first() is not None:
+    names = {"of_app": row.app_name, "of_user": row.user_id, "of_session": row.session_id}
+    if t.execute(_EARLIER, {**names, "of_run": row.ordinal}).first() is not None:
         return None
     if run.state is RunState.QUEUED:
         run = replace(run, state=RunState.RUNNING, start_time=now)
     run = replace(run, attempt=attempt + 1, owner=owner)
-    statement = update(runs).where(_is_run(key), runs.c.attempt == attempt).values(**changing_columns(run))
-    return run if t.execute(statement).rowcount else None
+    t.execute(_CHANGE, {"of_run": row.ordinal, **changing_columns(run)})
+    return run
 
 
 def list_events(t: Transaction, key: RunKey, after: int, limit: int) -> list[Event]:
     """Return durable events in order. Raises: NotFoundError."""
-    query = (
-        select(run_events)
-        .where(
-            run_events.c.run == select(runs.c.ordinal).where(_is_run(key)).scalar_subquery(),
-            run_events.c.sequence > after,
-        )
-        .order_by(run_events.c.sequence)
-        .limit(limit)
-    )
-    rows = t.execute(query).all()
+    rows = t.execute(_LOG, {**_named(key), "after": after, "limit": limit}).all()
     if not rows:
         _require(t, key)
     return [decode_event(row.kind, row.payload, row.envelope) for row in rows]
@@ -183,7 +201,7 @@ def delete_ended_before(t: Transaction, end_time: datetime, limit: int) -> int:
 
 def has_events(t: Transaction, key: RunKey, after: int) -> bool:
     """Whether the log goes on after that sequence; also true when there is no such run (any more)."""
-    last = t.execute(select(runs.c.last_sequence).where(_is_run(key))).scalar_one_or_none()
+    last = t.execute(_LAST, _named(key)).scalar_one_or_none()
     return last is None or last > after
 
 
@@ -205,12 +223,11 @@ def list_cancel_requests(t: Transaction, owner: ReplicaId, limit: int) -> list[R
 def renew_lease(t: Transaction, replica: ReplicaId, ttl_micros: int) -> None:
     """Set the end of a replica's lease. A new replica sweeps away what others left long ago."""
     until = lease_time(t) + ttl_micros
-    known = select(leases.c.replica).where(leases.c.replica == replica).with_for_update()
-    if t.execute(known).first() is None:
+    if t.execute(_LEASE, {"of_replica": replica}).first() is None:
         t.execute(delete(leases).where(leases.c.expire_time < until - _LEFT_MICROS))
         t.execute(insert(leases).values(replica=replica, expire_time=until))
     else:
-        t.execute(update(leases).where(leases.c.replica == replica).values(expire_time=until))
+        t.execute(_RENEW, {"of_replica": replica, "expire_time": until})
 
 
 def lease_time(t: Transaction) -> int:
@@ -245,17 +262,13 @@ def changing_columns(run: Run) -> dict[str, Any]:
     }
 
 
-def _is_run(key: RunKey) -> ColumnElement[bool]:
-    return and_(runs.c.app_name == key.app_name, runs.c.request_id == key.request_id)
-
-
-def _is_mark(key: RunKey) -> ColumnElement[bool]:
-    return and_(cancel_marks.c.app_name == key.app_name, cancel_marks.c.request_id == key.request_id)
+def _named(key: RunKey) -> dict[str, str]:
+    """Return the parameters that name a run."""
+    return {"of_app": key.app_name, "of_request": key.request_id}
 
 
 def _find(t: Transaction, key: RunKey, *, is_locked: bool = False) -> Row[Any] | None:
-    query = select(runs).where(_is_run(key))
-    return t.execute(query.with_for_update() if is_locked else query).first()
+    return t.execute(_FIND_LOCKED if is_locked else _FIND, _named(key)).first()
 
 
 def _require(t: Transaction, key: RunKey, *, is_locked: bool = False) -> Row[Any]:

@@ -24,7 +24,7 @@ from runwire_server.domain.sessions import (
 )
 from runwire_server.domain.state import Tier
 from runwire_server.storage.port import Append, Page, RunFilter
-from runwire_server.storage.sql import cleaning, copies, events, runs, sessions, tiers, tracks
+from runwire_server.storage.sql import cleaning, copies, events, locking, runs, sessions, tiers, tracks
 from runwire_server.storage.sql.append import prepare
 from runwire_server.storage.sql.database import Database
 from runwire_server.storage.sql.talking import prepare_event
@@ -170,10 +170,10 @@ class SqlStore:
         def work(t: Transaction) -> dict[str, object]:
             if tier is not Tier.SESSION:
                 return tiers.merge_one(t, (key, tier, delta, now))
-            locked = sessions.lock(t, key)
+            locked = locking.lock(t, key)
             locked.touch(now)
-            sessions.save(t, [locked])
-            return sessions.merge_state_of(t, locked, [delta])
+            locking.save(t, [locked])
+            return locking.merge_state_of(t, locked, [delta])
 
         return await self._write(work)
 

@@ -14,9 +14,9 @@ from runwire_server.domain.ids import RunKey, SessionKey
 from runwire_server.domain.sessions import SessionEvent
 from runwire_server.domain.state import Tier, split_delta
 from runwire_server.storage.codec import encode_event, encode_value
-from runwire_server.storage.sql import sessions, tiers
+from runwire_server.storage.sql import locking, tiers
 from runwire_server.storage.sql.events import event_of, event_row, trim
-from runwire_server.storage.sql.sessions import LockedSession
+from runwire_server.storage.sql.locking import LockedSession
 from runwire_server.storage.sql.tables import session_events
 from runwire_server.storage.sql.transaction import Transaction
 
@@ -75,8 +75,8 @@ def write_talks(t: Transaction, talks: Sequence[Talk]) -> list[SessionEvent | No
 def _lock(t: Transaction, talks: Sequence[Talk]) -> dict[SessionKey, LockedSession]:
     """Lock sessions in one way, not some in this way and some in that: the order must be one."""
     if all(talk.run is not None for talk in talks):
-        return sessions.lock_of_runs(t, {talk.run for talk in talks if talk.run is not None})
-    return sessions.lock_many(t, {talk.session for talk in talks})
+        return locking.lock_of_runs(t, {talk.run for talk in talks if talk.run is not None})
+    return locking.lock_many(t, {talk.session for talk in talks})
 
 
 class _Written:
@@ -108,9 +108,9 @@ class _Written:
             t.execute(insert(session_events), self._rows)
         for one in self._touched.values():
             trim(t, one)
-        sessions.save(t, self._touched.values())
+        locking.save(t, self._touched.values())
         for session, deltas in self._deltas.items():
-            sessions.merge_state_of(t, self._touched[session], deltas)
+            locking.merge_state_of(t, self._touched[session], deltas)
         tiers.merge(t, self._changes)
 
 

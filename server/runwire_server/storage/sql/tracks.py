@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import TrackEvent
 from runwire_server.storage.codec import decode_value, encode_value
-from runwire_server.storage.sql import sessions
+from runwire_server.storage.sql import locking, sessions
 from runwire_server.storage.sql.tables import from_micros, optional_micros, to_micros, track_events
 from runwire_server.storage.sql.tables import sessions as session_rows
 from runwire_server.storage.sql.transaction import Transaction
@@ -24,7 +24,7 @@ def append(
     now: datetime,
 ) -> list[TrackEvent]:
     """Append to a track. Raises: NotFoundError."""
-    locked = sessions.lock(t, key)
+    locked = locking.lock(t, key)
     positions: dict[str, int] = decode_value(t.execute(_POSITIONS, {"of_id": locked.id}).scalar_one())
     first = positions.get(track, 0) + 1
     events = [TrackEvent(position, now, payload) for position, payload in enumerate(payloads, first)]
@@ -34,7 +34,7 @@ def append(
         update(session_rows).where(session_rows.c.id == locked.id).values(tracks=encode_value(positions))
     )
     locked.touch(now)
-    sessions.save(t, [locked])
+    locking.save(t, [locked])
     return events
 
 
