@@ -29,6 +29,7 @@ _PLACES = (
     .with_for_update()
 )
 _ADVANCE = update(runs).where(runs.c.ordinal == bindparam("of_run"))
+_INSERT = insert(run_events)
 
 
 @dataclass(slots=True)
@@ -114,9 +115,9 @@ def _append_logs(t: Transaction, appends: Mapping[int, PreparedAppend]) -> dict[
         advances[run] = {"of_run": run, **prepared.run}
         rows.extend({"run": run, **row} for row in prepared.events)
     if advances:
-        t.execute(_ADVANCE, list(advances.values()))
+        t.execute_many(_ADVANCE, list(advances.values()))
     if rows:
-        t.execute(insert(run_events), rows)
+        t.execute_many(_INSERT, rows)
     return refusals
 
 

@@ -154,7 +154,7 @@ def save(t: Transaction, locked: Iterable[LockedSession]) -> None:
         for one in locked
     ]
     if rows:
-        t.execute(_SAVE, rows)
+        t.execute_many(_SAVE, rows)
 
 
 def merge_state_of(t: Transaction, locked: LockedSession, deltas: Sequence[JsonObject]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _KNOWN = select(session_events).where(
     session_events.c.session == bindparam("of_session"),
     session_events.c.event_id.in_(bindparam("names", expanding=True)),
 )
+_INSERT = insert(session_events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class _Written:
 
     def save(self, t: Transaction) -> None:
         if self._rows:
-            t.execute(insert(session_events), self._rows)
+            t.execute_many(_INSERT, self._rows)
         for one in self._touched.values():
             trim(t, one)
         locking.save(t, self._touched.values())
