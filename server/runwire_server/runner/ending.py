@@ -37,6 +37,10 @@ class Ending:
 
         A hook that fails here costs the session its answer, not the log its end.
         """
+        # What is missing shows only when it is known where the log ends.
+        await journal.settle()
+        if journal.is_complete:
+            return
         run = journal.run
         drafts = [] if run.last_sequence else [started_draft(run, None)]
         opening: list[ev.Event] = []

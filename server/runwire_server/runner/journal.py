@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import JsonObject
-from runwire_server.domain.errors import FencedError, NotFoundError, RunCancelled
+from runwire_server.domain.errors import FencedError, RunCancelled
 from runwire_server.domain.runs import CancelMode, Run
 from runwire_server.domain.sessions import is_session_event
 from runwire_server.plugins.session_hooks import SessionHooks
@@ -35,6 +35,10 @@ class _Work:
     record: Callable[[Run], Run] | None
 
 
+# One write has not nearly so many events.
+_MISSED_MAX = 10_000
+
+
 class Journal:
     """The log of one attempt at a run. Implements agents.agent.Output."""
 
@@ -54,8 +58,8 @@ class Journal:
         self._hooks = hooks
         self._lock = asyncio.Lock()
         self._is_closed = False
-        # What was written last, while nobody knows whether it is stored.
-        self._unsure: tuple[Run, list[ev.Event]] | None = None
+        # Whether nobody knows if the last write was done.
+        self._is_unsure = False
         self.message_ids: set[str] = set()
         self.finish_reason = ""
 
@@ -141,53 +145,71 @@ class Journal:
                 stored[event_id] = await self._hooks.before_append(run.session, event)
         return [event for event in changed if event is not None], stored
 
+    async def settle(self) -> None:
+        """Find out what became of the write before, if its answer was lost. Raises: UnavailableError."""
+        async with self._lock:
+            await self._find_out()
+
     async def _write(self, work: _Work) -> None:
         async with self._lock:
             await self._find_out()
-            if self._is_closed:
-                raise FencedError(f"the log of run {self.run.key.request_id!r} is complete")
-            run = self._live.run
-            now = self._clock()
-            after = run.last_sequence
-            events = [
-                self._number(draft, run, now, after + place, event_id)
-                for place, (draft, event_id) in enumerate(zip(work.drafts, work.ids, strict=True), 1)
-            ]
-            following = self._advance(run, events, now)
-            if work.record is not None:
-                following = work.record(following)
-            delta = _joined([work.state_delta, *(event.state_delta for event in events)])
-            self._unsure = (following, events)
-            await self._append(
-                Append(
-                    run=following,
-                    after=run.last_sequence,
-                    events=tuple(events),
-                    session_events=(*work.opening, *_session_events(events, work.stored)),
-                    state_delta=delta,
-                )
-            )
-            self._take(following, events)
+            for is_last in (False, True):
+                if self._is_closed:
+                    raise FencedError(f"the log of run {self.run.key.request_id!r} is complete")
+                following, write = self._prepared(work)
+                self._is_unsure = True
+                try:
+                    await self._store.append(write)
+                except FencedError:
+                    # A write whose answer was lost may be done even later than anyone looked for it.
+                    if is_last or not await self._catch_up():
+                        raise
+                else:
+                    self._take(following, list(write.events))
+                    return
 
-    async def _append(self, write: Append) -> None:
-        try:
-            await self._store.append(write)
-        except (FencedError, NotFoundError):
-            self._unsure = None  # it was not written, for sure
-            raise
+    def _prepared(self, work: _Work) -> tuple[Run, Append]:
+        run = self._live.run
+        now = self._clock()
+        events = [
+            self._number(draft, run, now, run.last_sequence + place, event_id)
+            for place, (draft, event_id) in enumerate(zip(work.drafts, work.ids, strict=True), 1)
+        ]
+        following = self._advance(run, events, now)
+        if work.record is not None:
+            following = work.record(following)
+        write = Append(
+            run=following,
+            after=run.last_sequence,
+            events=tuple(events),
+            session_events=(*work.opening, *_session_events(events, work.stored)),
+            state_delta=_joined([work.state_delta, *(event.state_delta for event in events)]),
+        )
+        return following, write
 
     async def _find_out(self) -> None:
-        """See whether the write before, whose answer was lost, was done. Raises: UnavailableError."""
-        if self._unsure is None:
-            return
-        following, events = self._unsure
-        stored = await self._store.get_run(self.run.key)
-        if (stored.attempt, stored.last_sequence) == (following.attempt, following.last_sequence):
-            self._take(following, events)
-        self._unsure = None
+        if self._is_unsure:
+            await self._catch_up()
+            self._is_unsure = False
+
+    async def _catch_up(self) -> bool:
+        """Take over what this replica wrote without learning of it. Return whether there was anything.
+
+        That may be a claim, too, which only raises the attempt. Raises: UnavailableError, NotFoundError.
+        """
+        run = self._live.run
+        stored = await self._store.get_run(run.key)
+        is_claim = (stored.owner, stored.attempt) == (run.owner, run.attempt + 1)
+        if stored.attempt != run.attempt and not is_claim:
+            return False
+        if not is_claim and stored.last_sequence <= run.last_sequence:
+            return False
+        events = await self._store.list_run_events(run.key, after=run.last_sequence, limit=_MISSED_MAX)
+        self._take(stored, events)
+        return True
 
     def _take(self, following: Run, events: list[ev.Event]) -> None:
-        self._unsure = None
+        self._is_unsure = False
         self._live.run = following
         self._is_closed = following.state.is_terminal
         self._live.tail.add(events)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError, UnavailableError
-from runwire_server.domain.ids import ReplicaId
+from runwire_server.domain.ids import ReplicaId, RunKey
 from runwire_server.domain.runs import Outcome, Run, RunError
 from runwire_server.runner.ending import Ending
 from runwire_server.runner.journal import Journal
@@ -49,6 +49,8 @@ class Keeper:
         self._runner = runner
         self._supervisor = supervisor
         self._settings = settings
+        # Runs that this keeper began to close, until it has.
+        self._unclosed: dict[RunKey, Run] = {}
 
     async def start(self) -> None:
         """Take the lease, and begin. Raises: UnavailableError."""
@@ -119,19 +121,25 @@ class Keeper:
 
         Oldest first, so that a session's queue is closed in order. What another replica takes first is left to it.
         """
-        # When the store was away for longer than the lease, this replica's own runs would be among them.
-        await self._renew()
-        for run in await self._store.list_orphans(limit=_BATCH):
+        # When the store was away for longer than the lease, this replica's own runs would be among them. Of several
+        # stores one may still be away.
+        try:
+            await self._renew()
+        except UnavailableError as error:
+            _logger.warning("lease: %s", error)
+        orphans = {run.key: run for run in await self._store.list_orphans(limit=_BATCH)}
+        for run in {**orphans, **self._unclosed}.values():
+            if self._runner.live_run(run.key) is not None:
+                continue
             try:
                 await self._close(run)
             except (FencedError, NotFoundError):
                 _logger.info("run %s was taken by another replica", run.key.request_id)
+            self._unclosed.pop(run.key, None)
 
     async def _close(self, run: Run) -> None:
         settings = self._settings
-        claimed = await self._store.claim_run(
-            run.key, settings.replica, attempt=run.attempt, now=settings.clock()
-        )
+        claimed = await self._claim(run)
         if claimed is None:
             return
         _logger.warning("run %s is lost: replica %s died", run.key.request_id, run.owner)
@@ -142,3 +150,13 @@ class Keeper:
             await Ending(Outcome.LOST, "replica_lost", error=error).write(journal)
         finally:
             live.close()
+
+    async def _claim(self, run: Run) -> Run | None:
+        """Take an orphan. One that was taken before, but could not be closed, is no orphan any more."""
+        replica = self._settings.replica
+        if run.key in self._unclosed:
+            stored = await self._store.get_run(run.key)
+            if stored.owner == replica:
+                return None if stored.state.is_terminal else stored
+        self._unclosed[run.key] = run
+        return await self._store.claim_run(run.key, replica, attempt=run.attempt, now=self._settings.clock())

@@ -34,6 +34,8 @@ _WAIT_POLL_SECONDS = 0.25
 # How long a cancel that came before its run is remembered (DESIGN §3).
 _CANCEL_MEMORY = timedelta(seconds=60)
 _RECONNECT_DELAY_SECONDS = 1.0
+# When to look for a run whose creation had no answer: sooner than anyone waits for it, and until no answer can come.
+_FIND_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class Runner:
         self._supervisor = supervisor
         self._settings = settings
         self._live: dict[RunKey, LiveRun] = {}
+        self._starting: set[RunKey] = set()
         self._draining = False
         self._reconnecting = False
 
@@ -101,18 +104,25 @@ class Runner:
     async def _start(self, request: StartRequest, app: ServedApp, agent: Agent) -> Started:
         key = RunKey(app.name, request.request_id or uuid4().hex)
         if request.request_id and (known := await self._known(key)) is not None:
-            return self._join(known, request)
+            return self._join(known, request, agent)
         if len(self._live) >= self._settings.live_runs_max:
             raise LimitExceededError(f"this server is at its limit of {self._settings.live_runs_max} runs")
         now = self._settings.clock()
         session_id = request.session_id or uuid4().hex
         session_key = SessionKey(app.name, request.user_id, session_id)
         session, is_created = await self._store.get_or_create_session(session_key, {}, now)
-        run, is_new = await self._store.create_run(self._new_run(key, session.key, agent, request, now))
+        self._starting.add(key)
+        try:
+            run, is_new = await self._store.create_run(self._new_run(key, session.key, agent, request, now))
+        except UnavailableError:
+            self._supervisor.spawn(f"find-{key.request_id}", self._find_lost(key, agent))
+            raise
+        finally:
+            self._starting.discard(key)
         if not is_new:
             if is_created and run.session != session.key:
                 await self._store.delete_session(session.key)
-            return self._join(run, request)
+            return self._join(run, request, agent)
         return Started(run, self._execute(run, agent, session_created=is_created))
 
     async def _known(self, key: RunKey) -> Run | None:
@@ -121,11 +131,28 @@ class Runner:
         except NotFoundError:
             return None
 
-    @staticmethod
-    def _join(run: Run, request: StartRequest) -> Started:
+    def _join(self, run: Run, request: StartRequest, agent: Agent) -> Started:
         if run.fingerprint != request.fingerprint:
             raise AlreadyExistsError("run", run.key.request_id, "is a different request")
-        return Started(run, None)
+        return Started(run, self._execute_lost(run, agent))
+
+    def _execute_lost(self, run: Run, agent: Agent) -> LiveRun | None:
+        """Execute a run that this server made without learning of it: nobody else would."""
+        is_ours = run.owner == self._settings.replica and run.state is RunState.QUEUED
+        if not is_ours or run.attempt or run.key in self._live or run.key in self._starting:
+            return None
+        return self._execute(run, agent, session_created=False)
+
+    async def _find_lost(self, key: RunKey, agent: Agent) -> None:
+        """Look for a run whose creation had no answer. It would block its session for ever."""
+        for delay in _FIND_SECONDS:
+            await asyncio.sleep(delay)
+            try:
+                run = await self._store.get_run(key)
+            except (UnavailableError, NotFoundError):
+                continue
+            self._execute_lost(run, agent)
+            return
 
     def _new_run(
         self, key: RunKey, session: SessionKey, agent: Agent, request: StartRequest, now: datetime

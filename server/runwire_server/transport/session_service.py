@@ -45,9 +45,9 @@ class SessionService(PlannedSessionMethods):
         """Read a session and its events."""
         asked = validate.get_session_request(request)
         session, events = await self._conversations.get(asked.key, last=asked.last, since=asked.since)
-        return pb.GetSessionResponse(
-            session=session_to_proto(session), events=[session_event_to_proto(event) for event in events]
-        )
+        shown = session_to_proto(session)
+        newest = _fitting((session_event_to_proto(event) for event in reversed(events)), shown.ByteSize())
+        return pb.GetSessionResponse(session=shown, events=reversed(newest))
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
         """List a user's sessions."""
@@ -137,10 +137,9 @@ class SessionService(PlannedSessionMethods):
         return pb.FlushResponse()
 
 
-def _fitting(items: Iterable[T]) -> list[T]:
-    """Return as many as fit a response, from the first on; always one, if there is one."""
+def _fitting(items: Iterable[T], size: int = 0) -> list[T]:
+    """Return as many as fit a response that has that size without them, from the first on; at least one."""
     shown: list[T] = []
-    size = 0
     for item in items:
         size += item.ByteSize() + _ITEM_BYTES
         if shown and size > _PAGE_BYTES_MAX:

@@ -265,7 +265,7 @@ class GetSessionResponse(_message.Message):
 
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___SessionEvent]:
-        """Oldest first."""
+        """Oldest first. When all would make more than 4 MiB, only the newest that do not."""
 
     def __init__(
         self,

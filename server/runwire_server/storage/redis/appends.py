@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from runwire_server.domain.content import JsonObject
-from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError
+from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError, UnavailableError
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.state import Tier, merge_state, split_delta
 from runwire_server.storage.codec import StoredEvent, encode_event, encode_value
@@ -82,8 +82,14 @@ class RedisAppends(RedisRuns):
                 else:
                     results[place] = _refusal(batch[place].write, answer)
             waiting = left
-            if waiting:
-                await conflicts.again()
+            try:
+                if waiting:
+                    await conflicts.again()
+            except UnavailableError as error:
+                # Only for those that are still waiting: the others are stored.
+                for place in waiting:
+                    results[place] = UnavailableError(*error.args)
+                return results
         return results
 
     async def _write_once(self, batch: Sequence[_Prepared]) -> list[Any]:

@@ -11,9 +11,12 @@ from runwire_server.storage.sql.sessions import is_kept, is_lost
 from runwire_server.storage.sql.tables import session_events, sessions, tier_states, track_events
 from runwire_server.storage.sql.transaction import Transaction
 
+# So many events, and of one session more, in one transaction: about 20 ms in which nobody else writes to SQLite.
+_EVENTS_MAX = 2000
+
 
 def delete_sessions(t: Transaction, limit: int) -> int:
-    """Delete sessions that have expired or can be restored no more. Return how many."""
+    """Delete some of the sessions that have expired or can be restored no more. Return how many; 0 at the end."""
     is_live, is_deleted = sessions.c.live == 1, sessions.c.delete_time.is_not(None)
     gone = or_(and_(is_live, ~is_kept(t)), and_(is_deleted, is_lost(t)))
     return _delete_where(t, gone, limit)
@@ -30,8 +33,13 @@ def purge_session(t: Transaction, key: SessionKey) -> None:
 
 
 def _delete_where(t: Transaction, condition: ColumnElement[bool], limit: int | None) -> int:
-    query = select(sessions.c.id).where(condition).limit(limit).with_for_update(skip_locked=limit is not None)
-    gone = list(t.execute(query).scalars())
+    query = select(sessions.c.id, sessions.c.event_count).where(condition).limit(limit)
+    gone: list[int] = []
+    room = _EVENTS_MAX
+    for row in t.execute(query.with_for_update(skip_locked=limit is not None)):
+        if limit is None or not gone or row.event_count <= room:
+            gone.append(row.id)
+            room -= row.event_count
     if gone:
         t.execute(delete(session_events).where(session_events.c.session.in_(gone)))
         t.execute(delete(track_events).where(track_events.c.session.in_(gone)))

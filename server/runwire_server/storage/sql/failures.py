@@ -6,7 +6,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from runwire_server.domain.errors import NoRoomError, RunwireError, UnavailableError
 
 # PostgreSQL's SQLSTATE; MySQL's error numbers; SQLite's names.
-_UNDONE = {"40001", "40P01", 1213, 1205}
+_UNDONE = {"40001", "40P01", 1213}
 _NO_ROOM = {"53100", "53200", 1021, 1041, 1114, 1038, "SQLITE_FULL"}
 _NO_CONNECTION = {"53300", 1040, 1203, 1226}
 _DRIVERS = ("asyncpg", "asyncmy")
@@ -29,6 +29,11 @@ def lost_connection(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         return bool(error.connection_invalidated)
     return isinstance(error, ConnectionError)
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether the database answered, and only this work is what it would not do."""
+    return isinstance(error, DBAPIError) and not error.connection_invalidated
 
 
 def failure(error: Exception) -> RunwireError:

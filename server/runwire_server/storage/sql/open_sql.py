@@ -179,6 +179,8 @@ def _postgres_arguments(url: StoreUrl) -> dict[str, Any]:
         # One that hangs between statements must not keep its locks for ever.
         "server_settings": {
             "application_name": "runwire",
+            # Sooner than the command's own time is over: then it is known which work is kept waiting.
+            "lock_timeout": str(int(options.command_seconds * 500)),
             "idle_in_transaction_session_timeout": str(int(options.command_seconds * 2000)),
         },
         "ssl": _tls(url) or options.ssl or "prefer",
@@ -196,7 +198,7 @@ def _mysql_arguments(url: StoreUrl) -> dict[str, Any]:
         # Of text asyncmy would make Latin-1.
         "password": url.password.encode(),
         "init_command": "SET SESSION sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = "
-        f"{max(1, int(options.command_seconds))}",
+        f"{max(1, int(options.command_seconds / 2))}",
     }
     if options.host:
         arguments["unix_socket"] = options.host

@@ -12,7 +12,7 @@ from runwire_server.domain.sessions import SessionEvent
 from runwire_server.storage.group_commit import GroupCommit
 from runwire_server.storage.sql.append import Answer, Prepared
 from runwire_server.storage.sql.database import AppendAll
-from runwire_server.storage.sql.failures import failure, is_failure, lost_connection, was_undone
+from runwire_server.storage.sql.failures import failure, is_failure, is_refusal, lost_connection, was_undone
 
 T = TypeVar("T")
 _TRIES = 10
@@ -65,7 +65,19 @@ class ServerDatabase:
         return await self._appends.submit(write)
 
     async def _append_batch(self, writes: Sequence[Prepared]) -> Sequence[Answer]:
-        return await self._transaction(lambda connection: self._append_all(connection, writes))
+        try:
+            return await self._transaction(lambda connection: self._append_all(connection, writes))
+        except UnavailableError as error:
+            # One row that somebody else keeps locked, say, is no reason to refuse the others.
+            if len(writes) == 1 or not is_refusal(error.__cause__):
+                raise
+        answers: list[Answer] = []
+        for write in writes:
+            try:
+                answers += await self._append_batch([write])
+            except UnavailableError as error:
+                answers.append(error)
+        return answers
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         for is_last in (False, True):
@@ -93,8 +105,8 @@ class ServerDatabase:
                 if not is_failure(error):
                     raise
                 # Nothing of it is in the database, for sure: do it again.
-                can_repeat = was_undone(error) or (lost_connection(error) and not attempt.is_committing)
-                if not can_repeat or tries >= _TRIES:
+                is_cut = lost_connection(error) and not attempt.is_committing and tries == 1
+                if not (was_undone(error) or is_cut) or tries >= _TRIES:
                     raise failure(error) from error
                 if tries > 1:
                     await asyncio.sleep(0.005 * 2 ** min(tries, 6))

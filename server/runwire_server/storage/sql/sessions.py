@@ -190,7 +190,8 @@ def change(t: Transaction, key: SessionKey, wanted: SessionChange, now: datetime
     if wanted.display_name is not None:
         values["display_name"] = wanted.display_name
     t.execute(update(sessions).where(sessions.c.id == locked.id).values(**values))
-    return get(t, key)
+    # Also when it has just been made to end.
+    return _session(t, t.execute(_READ, named(key)).one())
 
 
 def delete(t: Transaction, key: SessionKey) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar, cast
@@ -9,7 +10,7 @@ from typing import TypeVar, cast
 from sqlalchemy import Connection, text
 
 from runwire_server.domain.content import JsonObject
-from runwire_server.domain.errors import AlreadyExistsError
+from runwire_server.domain.errors import AlreadyExistsError, UnavailableError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.retention import Retention
@@ -129,7 +130,7 @@ class SqlStore:
                 some = min(_CLEAN_ROWS, limit - count)
                 done = await self._write(partial(delete, limit=some))
                 count += done
-                if done < some:
+                if not done:
                     break
         return count
 
@@ -182,9 +183,12 @@ class SqlStore:
     async def create_run(self, run: Run) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
         created, is_new = await self._write(lambda t: runs.create(t, run))
-        if is_new and await self._is_marked(run.key):
-            taken = await self._write(lambda t: runs.take_mark(t, run.key, run.create_time))
-            created = taken or created
+        if is_new:
+            # The run is there: what fails from here on must not look as if it were not.
+            with suppress(UnavailableError):
+                if await self._is_marked(run.key):
+                    taken = await self._write(lambda t: runs.take_mark(t, run.key, run.create_time))
+                    created = taken or created
         return created, is_new
 
     async def _is_marked(self, key: RunKey) -> bool:

@@ -56,9 +56,11 @@ class Checks:
         return value
 
     def text(self, field: str, value: str, *, chars_max: int) -> str:
-        """Check a text's length."""
+        """Check a text: any characters but NUL, which not every store can keep, at most `chars_max` of them."""
         if len(value) > chars_max:
             self.wrong(field, f"has {len(value)} characters; at most {chars_max} are allowed")
+        elif "\0" in value:
+            self.wrong(field, "must not have a NUL character")
         return value
 
     def number(self, field: str, value: float, low: float, high: float) -> None:

@@ -14,4 +14,7 @@ if g and ARGV[2] ~= '1' and ARGV[3] ~= '0' then
 else
   drop_named()
 end
+if redis.call('EXISTS', root .. ':d', root .. ':o', root .. ':q') == 0 and not redis.call('HGET', root, 'live') then
+  redis.call('UNLINK', root)
+end
 return g and 1 or 0
