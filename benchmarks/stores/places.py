@@ -46,7 +46,7 @@ async def _empty(kind: str, url: str) -> str:
     if kind == "mariadb":
         import asyncmy
 
-        host, port = parse_store_url(url).host
+        host, port = parse_store_url(f"{url.rpartition('/')[0]}/any").host
         connection: Any = await asyncmy.connect(host=host, port=port, user="root")
         async with connection.cursor() as cursor:
             await cursor.execute("CREATE DATABASE bench")

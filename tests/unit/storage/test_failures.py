@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from runwire_server.domain.errors import NoRoomError, UnavailableError
-from runwire_server.storage.sql.failures import failure, was_undone
+from runwire_server.storage.sql.failures import failure, is_refusal, was_undone
 
 
 def of_mysql(number: int, sqlstate: str) -> OperationalError:
@@ -33,9 +33,16 @@ def test_mysql_without_room(number: int, sqlstate: str) -> None:
     assert not was_undone(error)
 
 
-@pytest.mark.parametrize(("number", "sqlstate"), [(1213, "40001"), (1205, "HY000")])
-def test_what_mysql_undid_may_be_done_again(number: int, sqlstate: str) -> None:
-    error = of_mysql(number, sqlstate)
+def test_what_mysql_undid_may_be_done_again() -> None:
+    error = of_mysql(1213, "40001")
 
     assert was_undone(error)
+    assert type(failure(error)) is UnavailableError
+
+
+def test_who_waited_for_a_lock_in_vain_does_not_wait_ten_times() -> None:
+    error = of_mysql(1205, "HY000")
+
+    assert not was_undone(error)
+    assert is_refusal(error)
     assert type(failure(error)) is UnavailableError
