@@ -1,21 +1,53 @@
 """The agent contract, and the little that an agent may see."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
+from uuid import uuid4
 
-from runwire_server.domain.content import JsonObject, Message, ToolSpec
+from runwire_server.domain.content import JsonObject, Message, ToolCall, ToolSpec
 from runwire_server.domain.events import DurablePayload, PartialPayload
+from runwire_server.domain.mail import Answer, QuestionKind
 from runwire_server.domain.runs import Run, RunOptions
+from runwire_server.plugins.chain import RunPlugins
+from runwire_server.tools.tool import Tool, ToolMiddleware
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who speaks: an agent's name, its path from the run's agent down, and its activation."""
+
+    author: str
+    branch: str
+    invocation_id: str
+    parent_invocation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an agent needs to know of a call of message `message_id`."""
+
+    kind: QuestionKind
+    tool_call: ToolCall
+    message_id: str
+    reason: str = ""
 
 
 class Output(Protocol):
-    """Where an agent's events go: the run's log. Implemented by runner.journal."""
+    """Where an agent's events go: the run's log. Implemented by runner.voice."""
 
-    async def emit(self, payload: DurablePayload, *, state_delta: JsonObject | None = None) -> None:
+    @property
+    def run(self) -> Run:
+        """The run as it is now: its usage so far, its questions, its mail."""
+        ...
+
+    async def emit(
+        self, payload: DurablePayload, *, state_delta: JsonObject | None = None, tag: str = ""
+    ) -> DurablePayload | None:
         """Add to the log. Returns once it is stored, so a slow store slows the agent.
 
-        Raises: FencedError when another replica has taken the run.
+        Return what is in the log: what plugins made of the payload, or None when one dropped it.
+        Raises: FencedError when another replica has taken the run. StopError of a plugin.
         """
         ...
 
@@ -30,52 +62,106 @@ class Output(Protocol):
         """
         ...
 
+    async def take_messages(self) -> list[Message]:
+        """Return what users have queued meanwhile, oldest first; it is in the log then. Cheap when there is nothing.
+
+        Call it before a model call, and never between a tool call and its result.
+        """
+        ...
+
+    async def ask(self, asked: Sequence[Ask]) -> None:
+        """Put questions into the log and the run's record. What is asked already is not asked again."""
+        ...
+
+    async def answers(self) -> Mapping[tuple[str, str], Answer]:
+        """Return the answers to the run's questions, by message and call id. New ones are in the log then."""
+        ...
+
+    def as_agent(self, identity: Identity) -> "Output":
+        """Return the same log for another agent of the run."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AgentContext:
-    """What an agent may use. Deliberately without the store."""
+    """What an agent may use. Deliberately without the store.
+
+    `options` are those for this agent. `tools` are the app's, for runs that add some by name. `history` ends with what
+    the agent must react to: a message, or its own tool calls that nobody has answered.
+    """
 
     run: Run
-    author: str
-    invocation_id: str
+    identity: Identity
     history: tuple[Message, ...]
     options: RunOptions
     output: Output
+    plugins: RunPlugins = field(default_factory=RunPlugins)
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    tool_middleware: tuple[ToolMiddleware, ...] = ()
+
+    def nested(self, agent: "Agent", history: Sequence[Message]) -> "AgentContext":
+        """Return the context for an agent that this one uses."""
+        mine = self.identity
+        branch = f"{mine.branch}/{agent.name}"
+        identity = Identity(agent.name, branch, uuid4().hex, mine.invocation_id)
+        return replace(
+            self,
+            identity=identity,
+            history=tuple(history),
+            options=self.run.input.options.of_agent(branch),
+            output=self.output.as_agent(identity),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTool:
+    """A tool as AgentService tells of it."""
+
+    spec: ToolSpec
+    requires_approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AgentDescription:
-    """What AgentService tells of an agent."""
+    """What AgentService tells of an agent. `sub_agents` are those that it can use, by name."""
 
     description: str = ""
     model: str = ""
-    tools: Sequence[ToolSpec] = ()
-    sub_agents: Sequence[str] = ()
+    tools: Sequence[AgentTool] = ()
+    sub_agents: Sequence["Agent"] = ()
 
 
 class Agent(Protocol):
-    """Something that can answer."""
+    """Something that can answer.
+
+    It may also have `async def start()` and `async def stop()`: the server awaits them before the first run and after
+    the last one. An agent whose start raises takes no runs; the next run tries again.
+    """
 
     @property
     def name(self) -> str:
-        """What runs call it by; unique in its app."""
+        """What runs call it by; unique in its app. No "/"."""
         ...
 
     def describe(self) -> AgentDescription:
         """Say what it is for and what it has."""
         ...
 
-    def check(self, options: RunOptions) -> None:
-        """Refuse options that this agent cannot serve. Raises: InvalidRequestError."""
+    def check(self, options: RunOptions, tools: Mapping[str, Tool]) -> None:
+        """Refuse options that this agent cannot serve; `tools` are the app's. Raises: InvalidRequestError."""
         ...
 
     async def run(self, context: AgentContext) -> Message:
         """Answer the history's last message, emitting progress on the way.
 
         The returned message is in the log once: an agent that has not emitted it itself leaves that to the runner.
+        What an agent has done is in the history: when a run goes on after it waited, or because a user said more
+        meanwhile, the agent is run again, with the history as it is then.
 
         Raises:
+            RunWaiting: It has asked something, see Output.ask, and cannot go on.
             RunFailure: The run ends FAILED, with this text.
-            Exception: Any other too, as an internal error whose text stays in the server's log.
+            StopError: The run ends COMPLETED, with stop_reason stop_error.
+            Exception: Any other ends it FAILED too, as an internal error whose text stays in the server's log.
         """
         ...

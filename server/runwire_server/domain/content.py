@@ -1,5 +1,6 @@
 """What models, tools and people say to each other."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -67,7 +68,8 @@ class ToolStatus(StrEnum):
 class ToolResult:
     """The outcome of one call, as the model reads it.
 
-    `reason` is empty when it succeeded, else UNKNOWN_TOOL, INVALID_ARGUMENTS, TIMEOUT or TOOL_FAILED.
+    `reason` is empty when it succeeded, else UNKNOWN_TOOL, INVALID_ARGUMENTS, TIMEOUT, TOOL_FAILED, DENIED, CANCELLED,
+    RESULT_TOO_LARGE, LIMIT_REACHED or a code of the tool's own; `content` is made by `failed_result` then.
     """
 
     tool_call_id: str
@@ -106,6 +108,27 @@ class Usage:
             self.total_tokens + other.total_tokens,
             self.model_calls + other.model_calls,
         )
+
+
+_ERROR_CHARS_MAX = 1000
+
+
+def failed_result(
+    call: ToolCall, code: str, message: str, *, retryable: bool = False, pointer: str | None = None
+) -> ToolResult:
+    """Return the result of a call that failed, in the one shape that all failures have.
+
+    `pointer` is the JSON pointer of what is wrong with the arguments.
+    """
+    error: dict[str, Any] = {
+        "code": code,
+        "message": clean_text(message)[:_ERROR_CHARS_MAX],
+        "retryable": retryable,
+    }
+    if pointer is not None:
+        error["pointer"] = clean_text(pointer)[:_ERROR_CHARS_MAX]
+    content = json.dumps({"ok": False, "error": error}, ensure_ascii=False)
+    return ToolResult(call.id, call.name, content, ToolStatus.ERROR, code)
 
 
 def clean_text(text: str) -> str:

@@ -13,12 +13,15 @@ RunwireError
 │   ├── NoRoomError         a dependency has no room or no connection left
 │   └── WritesLostError     what a run wrote was accepted, and could not be stored; the run must fail
 ├── FencedError             another replica writes this run's log; stop
-└── RunFailure              a run ends FAILED; never a status of a call
-    ├── ModelError          the model server failed
-    ├── LimitReached        a limit of the run was reached
-    ├── AgentError          an agent gave up on purpose
-    └── HookError           a hook of the app failed; a call can end with it, too
-RunCancelled                a run ends CANCELLED at a point that its cancel asked for (control flow)
+├── StaleMailError          a run's mail changed meanwhile; look again
+├── RunFailure              a run ends FAILED; never a status of a call
+│   ├── ModelError          the model server failed
+│   ├── LimitReached        a limit of the run was reached
+│   ├── AgentError          an agent gave up on purpose
+│   └── HookError           a hook of the app failed; a call can end with it, too
+├── RunCancelled            a run ends CANCELLED at a point that its cancel asked for (control flow)
+├── RunWaiting              a run cannot go on without an answer (control flow)
+└── StopError               a tool, a plugin or a callback stops its run, cleanly
 """
 
 from collections.abc import Sequence
@@ -79,11 +82,20 @@ class OutOfRangeError(RunwireError):
 
 
 class BusyError(RunwireError):
-    """Someone else is at work on it. Try again later."""
+    """Someone else is at work on it. Try again later. `request_id` names the run that is, if one is."""
+
+    def __init__(self, message: str, request_id: str = "") -> None:
+        super().__init__(message)
+        self.request_id = request_id
 
 
 class PreconditionError(RunwireError):
-    """The thing is not in a state that allows this."""
+    """The thing is not in a state that allows this. `reason` is UPPER_SNAKE_CASE and stable; `facts` explain it."""
+
+    def __init__(self, message: str, reason: str = "PRECONDITION_FAILED", **facts: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.facts = facts
 
 
 class NotImplementedYetError(RunwireError):
@@ -112,6 +124,10 @@ class WritesLostError(UnavailableError):
 
 class FencedError(RunwireError):
     """The log is not where this writer thinks: another attempt writes it. The loser must stop."""
+
+
+class StaleMailError(RunwireError):
+    """The mail of a run is not the one that a write was made for; nothing was written. Read it, and decide again."""
 
 
 class RunFailure(RunwireError):  # noqa: N818 -- it is how a run ends, not a fault of the caller
@@ -154,3 +170,14 @@ class HookError(RunFailure):
 
 class RunCancelled(RunwireError):  # noqa: N818 -- control flow, like asyncio.CancelledError
     """Raised inside a run at the point where a graceful cancel takes effect."""
+
+
+class RunWaiting(RunwireError):  # noqa: N818 -- control flow
+    """Raised by an agent that has asked all it needs to know, and can do nothing until it is answered."""
+
+
+class StopError(RunwireError):
+    """Raised by a tool, a plugin or a callback to end its run, cleanly: COMPLETED, with stop_reason stop_error.
+
+    The text is shown to the caller.
+    """

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from runwire_server.domain.content import JsonObject, Message, ToolCall, ToolResult, Usage
+from runwire_server.domain.mail import Decision
 from runwire_server.domain.runs import Outcome, Run, RunError, RunOptions, RunState
 
 
@@ -54,8 +55,18 @@ class ToolProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolOutputDelta:
+    """A piece of what a running tool writes."""
+
+    tool_call_id: str
+    tool_name: str
+    text: str
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class MessagePayload:
-    """A whole message of the conversation."""
+    """A whole message of the conversation. `raw_arguments` has what the model wrote of repaired calls, by their id."""
 
     message_id: str
     message: Message
@@ -63,11 +74,15 @@ class MessagePayload:
     usage: Usage | None = None
     model: str = ""
     response_id: str = ""
+    raw_arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResults:
-    """The results of one round, in the order of the calls of message `message_id`."""
+    """Results of calls of message `message_id`, in the order of the calls.
+
+    All of them, unless some have to wait for an answer or were cut off: those come later, or never.
+    """
 
     results: tuple[ToolResult, ...]
     message_id: str = ""
@@ -112,6 +127,7 @@ class Completion:
     message: Message | None = None
     state: JsonObject | None = None
     cancel_reason: str = ""
+    structured_output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +153,44 @@ class ModelRetry:
     failed_attempt: int
     error: RunError
     delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequested:
+    """A tool call needs a decision until then."""
+
+    approval_id: str
+    tool_call: ToolCall
+    expire_time: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalResolved:
+    """An approval was answered, or nobody did in time. `arguments` are those to use, if they were edited."""
+
+    approval_id: str
+    decision: Decision
+    decided_by: str = ""
+    comment: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutputsRequested:
+    """The caller must execute these calls until then."""
+
+    tool_calls: tuple[ToolCall, ...]
+    expire_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFailed:
+    """A hook of a plugin raised or took too long. The run went on without it."""
+
+    plugin: str
+    hook: str
+    error: RunError
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +228,8 @@ class Reconnect:
     delay_seconds: float = 0.0
 
 
-PartialPayload = TextDelta | ReasoningDelta | ToolCallDelta | ToolProgress
+GrowingPayload = TextDelta | ReasoningDelta | ToolCallDelta | ToolOutputDelta
+PartialPayload = GrowingPayload | ToolProgress
 StreamPayload = CaughtUp | Heartbeat | Reconnect
 DurablePayload = (
     MessagePayload
@@ -186,10 +241,14 @@ DurablePayload = (
     | ErrorPayload
     | RunStateChanged
     | ModelRetry
+    | ApprovalRequested
+    | ApprovalResolved
+    | ToolOutputsRequested
+    | PluginFailed
     | Custom
 )
 Payload = DurablePayload | PartialPayload | StreamPayload
-PARTIAL_PAYLOADS = (TextDelta, ReasoningDelta, ToolCallDelta, ToolProgress)
+PARTIAL_PAYLOADS = (TextDelta, ReasoningDelta, ToolCallDelta, ToolOutputDelta, ToolProgress)
 
 _OBJECTS: Mapping[type, str] = {
     TextDelta: "chat.completion.chunk",
@@ -200,11 +259,16 @@ _OBJECTS: Mapping[type, str] = {
     ToolStarted: "tool.start",
     ToolFinished: "tool.complete",
     ToolProgress: "tool.progress",
+    ToolOutputDelta: "tool.output",
     RunStarted: "runner.start",
     Completion: "runner.completion",
     ErrorPayload: "error",
     RunStateChanged: "runner.state",
     ModelRetry: "model.retry",
+    ApprovalRequested: "approval.request",
+    ApprovalResolved: "approval.resolve",
+    ToolOutputsRequested: "tool.outputs.request",
+    PluginFailed: "plugin.error",
     Custom: "custom",
     CaughtUp: "stream.caught_up",
     Heartbeat: "stream.heartbeat",

@@ -1,12 +1,14 @@
 """A run: one turn of work by an agent on a session. What it is, and which way its state may go."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from runwire_server.domain.content import JsonObject, Message, Usage
+from runwire_server.domain.content import JsonObject, Message, ToolSpec, Usage
+from runwire_server.domain.errors import BusyError
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.mail import NO_MAIL, Question, RunMail
 
 
 class RunState(StrEnum):
@@ -93,6 +95,52 @@ class RunError:
     retryable: bool = False
 
 
+class SessionPolicy(StrEnum):
+    """What a run does when its session is busy with others."""
+
+    QUEUE = "queue"
+    REJECT = "reject"
+    INTERRUPT = "interrupt"
+    PARALLEL = "parallel"
+
+
+class LimitAction(StrEnum):
+    """What happens at a limit: the run fails, or answers once more without tools."""
+
+    FAIL = "fail"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSelection:
+    """Which tools an agent has in a run. `only` None: its own; `add` are other tools of the app.
+
+    `client_tools` are executed by the caller, see QuestionKind.TOOL_OUTPUT; `approved_first` are names among them.
+    """
+
+    only: tuple[str, ...] | None = None
+    add: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    client_tools: tuple[ToolSpec, ...] = ()
+    approved_first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentOptions:
+    """What may be different for one nested agent. What is not set is the run's."""
+
+    model: str = ""
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    reasoning_effort: str = ""
+    tools: ToolSelection | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How a run works. None means the agent's or the server's default."""
@@ -113,14 +161,40 @@ class RunOptions:
     max_run_seconds: float | None = None
     detached_cancel: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    session_policy: SessionPolicy = SessionPolicy.QUEUE
+    on_limit: LimitAction = LimitAction.FAIL
+    json_repair: bool | None = None
+    keep_interrupted_text: bool = False
+    output_schema: str = ""
+    tools: ToolSelection | None = None
+    plugins: tuple[str, ...] = ()
+    agents: Mapping[str, AgentOptions] = field(default_factory=dict)
+    waiting_seconds: float | None = None
+    max_parallel_tools: int | None = None
+
+    def of_agent(self, path: str) -> "RunOptions":
+        """Return the options for the agent at that path."""
+        own = self.agents.get(path)
+        if own is None:
+            return self
+        given = {
+            name: value
+            for name in AgentOptions.__dataclass_fields__
+            if (value := getattr(own, name)) not in (None, "", ())
+        }
+        return replace(self, **given)
 
 
 @dataclass(frozen=True, slots=True)
 class RunInput:
-    """What a run was asked to do. `messages` seeds a session that has no events."""
+    """What a run was asked to do. `messages` seeds a session that has no events.
+
+    `resume`: there is no message; go on where the session stands.
+    """
 
     message: Message | None = None
     messages: tuple[Message, ...] = ()
+    resume: bool = False
     state_delta: JsonObject | None = None
     options: RunOptions = field(default_factory=RunOptions)
 
@@ -130,7 +204,10 @@ class Run:
     """A run's record. `attempt` is how often a replica took it: 0 while it is queued.
 
     `fingerprint` tells whether another request with this id is the same one. `deadline` is when it ends TIMED_OUT.
-    `cancel` is written by anyone, through Store.request_cancel; all else only by the replica that owns the run.
+    `cancel` and `mail` are written by anyone, through Store.request_cancel and Store.set_mail; all else only by the
+    replica that owns the run. A WAITING run has no owner; `due_time` is when it ends unless it is answered before.
+    `worked_seconds` is how long earlier activations took: a run that waited is activated again. `tool_rounds` counts
+    the model's answers with tool calls.
     """
 
     key: RunKey
@@ -154,3 +231,23 @@ class Run:
     owner: ReplicaId = NOBODY
     fingerprint: str = ""
     input: RunInput = field(default_factory=RunInput)
+    mail: RunMail = NO_MAIL
+    questions: tuple[Question, ...] = ()
+    due_time: datetime | None = None
+    worked_seconds: float = 0.0
+    tool_rounds: int = 0
+
+    @property
+    def open_questions(self) -> tuple[Question, ...]:
+        """What it asked and nobody has answered."""
+        return tuple(q for q in self.questions if not q.is_settled and self.mail.answer_to(q) is None)
+
+    @property
+    def waits_its_turn(self) -> bool:
+        """Whether earlier runs of its session come first."""
+        return self.input.options.session_policy is not SessionPolicy.PARALLEL
+
+
+def busy_session(at_work: RunKey) -> BusyError:
+    """Return the error for a run that will not wait for the one that is at work on its session."""
+    return BusyError(f"the session is busy with run {at_work.request_id!r}", at_work.request_id)

@@ -32,17 +32,27 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamOptions:
-    """What to send, and how long a stream may be silent. Empty sets mean everything."""
+    """What to send, and how long a stream may be silent. Empty sets and an empty branch mean everything."""
 
     modes: frozenset[StreamMode] = frozenset()
     channels: frozenset[Channel] = frozenset()
     whole_messages_only: bool = False
     partials_only: bool = False
+    branch: str = ""
     heartbeat_seconds: float = HEARTBEAT_SECONDS_DEFAULT
 
 
 # Sent whatever the filter: without them a client cannot tell how its run stands.
-_ALWAYS = (ev.RunStarted, ev.Completion, ev.ErrorPayload, ev.CaughtUp, ev.Heartbeat, ev.Reconnect)
+_ALWAYS = (
+    ev.RunStarted,
+    ev.Completion,
+    ev.ErrorPayload,
+    ev.ApprovalRequested,
+    ev.ToolOutputsRequested,
+    ev.CaughtUp,
+    ev.Heartbeat,
+    ev.Reconnect,
+)
 
 _MODES: Mapping[type, frozenset[StreamMode]] = {
     ev.TextDelta: frozenset({StreamMode.MESSAGES}),
@@ -54,19 +64,25 @@ _MODES: Mapping[type, frozenset[StreamMode]] = {
     ev.ToolStarted: frozenset({StreamMode.MESSAGES, StreamMode.TASKS, StreamMode.DEBUG}),
     ev.ToolFinished: frozenset({StreamMode.MESSAGES, StreamMode.TASKS, StreamMode.DEBUG}),
     ev.ToolProgress: frozenset({StreamMode.MESSAGES, StreamMode.TASKS, StreamMode.DEBUG}),
+    ev.ToolOutputDelta: frozenset({StreamMode.MESSAGES, StreamMode.TASKS, StreamMode.DEBUG}),
+    ev.ApprovalResolved: frozenset({StreamMode.UPDATES, StreamMode.TASKS, StreamMode.DEBUG}),
+    ev.PluginFailed: frozenset({StreamMode.DEBUG}),
     ev.RunStateChanged: frozenset({StreamMode.UPDATES, StreamMode.DEBUG}),
     ev.ModelRetry: frozenset({StreamMode.TASKS, StreamMode.DEBUG}),
     ev.Custom: frozenset({StreamMode.CUSTOM}),
 }
 
-_MONITORED = (ev.RunStateChanged, ev.ModelRetry)
-_TEXT_DELTAS = (ev.TextDelta, ev.ReasoningDelta, ev.ToolCallDelta)
+_MONITORED = (ev.RunStateChanged, ev.ModelRetry, ev.PluginFailed)
+_CONTROLLED = (ev.ApprovalRequested, ev.ApprovalResolved, ev.ToolOutputsRequested)
+_TEXT_DELTAS = (ev.TextDelta, ev.ReasoningDelta, ev.ToolCallDelta, ev.ToolOutputDelta)
 
 
-def is_forwarded(payload: ev.Payload, options: StreamOptions) -> bool:
-    """Whether a follower with these options is sent the event."""
+def is_forwarded(payload: ev.Payload, options: StreamOptions, branch: str = "") -> bool:
+    """Whether a follower with these options is sent the event of an agent on that branch; empty: the run's own."""
     if isinstance(payload, _ALWAYS):
         return True
+    if options.branch and not is_within(branch, options.branch):
+        return False
     if options.whole_messages_only and isinstance(payload, _TEXT_DELTAS):
         return False
     if options.partials_only and isinstance(payload, ev.MessagePayload):
@@ -78,4 +94,11 @@ def is_forwarded(payload: ev.Payload, options: StreamOptions) -> bool:
 
 def channel_of(payload: ev.Payload) -> Channel:
     """Return whom an event is meant for."""
+    if isinstance(payload, _CONTROLLED):
+        return Channel.CONTROL
     return Channel.MONITOR if isinstance(payload, _MONITORED) else Channel.PROGRESS
+
+
+def is_within(branch: str, root: str) -> bool:
+    """Whether the branch is `root` or below it (EVT-07: app is not within app2)."""
+    return f"{branch}/".startswith(f"{root}/")

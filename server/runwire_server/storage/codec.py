@@ -14,6 +14,7 @@ from pydantic_core import to_json
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Part
+from runwire_server.domain.mail import RunMail
 from runwire_server.domain.runs import Run, RunInput
 
 _KINDS: dict[str, type[Any]] = {
@@ -26,6 +27,10 @@ _KINDS: dict[str, type[Any]] = {
     "error": ev.ErrorPayload,
     "run_state_changed": ev.RunStateChanged,
     "model_retry": ev.ModelRetry,
+    "approval_requested": ev.ApprovalRequested,
+    "approval_resolved": ev.ApprovalResolved,
+    "tool_outputs_requested": ev.ToolOutputsRequested,
+    "plugin_failed": ev.PluginFailed,
     "custom": ev.Custom,
 }
 _NAMES = {payload_type: kind for kind, payload_type in _KINDS.items()}
@@ -90,6 +95,17 @@ def decode_input(text: str) -> RunInput:
     return asked
 
 
+def encode_mail(mail: RunMail) -> str:
+    """Return a run's mail as text. Raises: as encode_event."""
+    return _json(mail)
+
+
+def decode_mail(text: str) -> RunMail:
+    """Return the run's mail."""
+    mail: RunMail = _adapters[RunMail].validate_json(text)
+    return mail
+
+
 def encode_value(value: Any) -> str:
     """Return a JSON value as text. Raises: as encode_event."""
     return _json(value)
@@ -102,7 +118,7 @@ def decode_value(text: str) -> Any:
 
 def warm_up() -> None:
     """Build all that decoding needs, which takes a moment and reads files: not for an event loop."""
-    for kind in (*_KINDS.values(), Run, RunInput):
+    for kind in (*_KINDS.values(), Run, RunInput, RunMail):
         _adapters[kind]
 
 

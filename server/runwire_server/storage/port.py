@@ -20,6 +20,7 @@ from typing import Generic, Protocol, TypeVar
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.mail import RunMail
 from runwire_server.domain.runs import CancelRequest, Run, RunState
 from runwire_server.domain.sessions import (
     EventQuery,
@@ -69,7 +70,8 @@ class Append:
     `run` is the record as it shall be: its key, its attempt, its new last_sequence, state, usage and end. `after` is
     the sequence that the log must end at. `events` are the run's, numbered from after + 1. `session_events` go to the
     run's session too, in order; the store gives them their positions. `state_delta` is merged into its tiers.
-    Both are dated run.last_event_time.
+    Both are dated run.last_event_time. With `mail_version` the stored mail must have that version, and becomes
+    run.mail; without, the stored mail stays, whatever run.mail is.
     """
 
     run: Run
@@ -77,6 +79,7 @@ class Append:
     events: tuple[Event, ...] = ()
     session_events: tuple[Event, ...] = ()
     state_delta: JsonObject | None = None
+    mail_version: int | None = None
 
 
 class SessionStore(Protocol):
@@ -174,6 +177,21 @@ class SessionEventStore(Protocol):
         """Return at most query.limit events, by position. Raises: NotFoundError."""
         ...
 
+    async def find_session_event(self, key: SessionKey, event_id: str) -> SessionEvent | None:
+        """Return the session's event of that id; None when it has none. Raises: NotFoundError (session)."""
+        ...
+
+    async def truncate_session(self, key: SessionKey, *, after: int, now: datetime) -> int:
+        """Delete the events after that position, for good. Return how many. Moves the session's update time.
+
+        Positions are not used again. Logs of runs keep what they have; state stays.
+
+        Raises:
+            NotFoundError: There is no such session.
+            BusyError: A run of the session has not ended.
+        """
+        ...
+
 
 class TrackStore(Protocol):
     """Observations beside the conversation. A session's tracks come and go with it."""
@@ -220,7 +238,7 @@ class StateStore(Protocol):
 class RunStore(Protocol):
     """Runs and their logs."""
 
-    async def create_run(self, run: Run) -> tuple[Run, bool]:
+    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
         """Save a new run at the end of its session's queue. Return it and whether it is new.
 
         A run with this key: return that one, write nothing; the caller compares fingerprints. A cancel that came
@@ -228,6 +246,7 @@ class RunStore(Protocol):
 
         Raises:
             NotFoundError: There is no such session.
+            BusyError: With `must_be_first`, and a run of the session has not ended; the error names one.
         """
         ...
 
@@ -250,11 +269,23 @@ class RunStore(Protocol):
         """
         ...
 
-    async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
+    async def set_mail(
+        self, key: RunKey, mail: RunMail, *, version: int, due_time: datetime | None = None
+    ) -> Run | None:
+        """Replace the run's mail, if it has that version, and, when given, its due time.
+
+        Return the run as it is then, or None when its mail has another version or the run has ended: nothing is
+        written. Raises: NotFoundError.
+        """
+        ...
+
+    async def claim_run(
+        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime, in_turn: bool = True
+    ) -> Run | None:
         """Take the run to work on it: raise its attempt from `attempt` by one, and make `owner` its owner.
 
-        Return the run, or None when its attempt is not `attempt` any more, it has ended, or an earlier run of its
-        session has not ended (first come, first served). A queued run becomes RUNNING with start_time `now`; any
+        Return the run, or None when its attempt is not `attempt` any more, it has ended, or, with `in_turn`, an
+        earlier run of its session has not ended (first come, first served). A queued run becomes RUNNING with start_time `now`; any
         other keeps its state.
         Of many at once, at most one succeeds. Appends of older attempts are refused from then on.
         Raises: NotFoundError.
@@ -264,13 +295,14 @@ class RunStore(Protocol):
     async def append(self, write: Append) -> None:
         """Write events, session events, state and the run's record in one transaction.
 
-        `cancel` and `fingerprint` of the stored record are kept, whatever write.run has. The session's update time
+        `cancel` and `fingerprint` of the stored record are kept, whatever write.run has; so is `mail`, see Append. The session's update time
         moves when it gets events or state, and its event limit holds. Session events and the session's own state are
         dropped when the session is gone.
 
         Raises:
             FencedError: The stored attempt is not write.run.attempt, or the log does not end at write.after, or the
                 run has ended. The writer must stop.
+            StaleMailError: The run's mail has another version than write.mail_version.
             NotFoundError: There is no such run.
         """
         ...
@@ -299,11 +331,18 @@ class LiveStore(Protocol):
         ...
 
     async def list_orphans(self, *, limit: int) -> list[Run]:
-        """Return runs that have not ended and whose owner has no lease, oldest first."""
+        """Return runs that have not ended and whose owner has no lease, oldest first. Not those that nobody owns."""
         ...
 
-    async def list_cancel_requests(self, owner: ReplicaId, *, limit: int) -> list[Run]:
-        """Return the replica's runs that have not ended and have a cancel request."""
+    async def list_due(self, now: datetime, *, limit: int) -> list[Run]:
+        """Return WAITING runs that someone must look at: `due_time` has come, or they have a cancel request.
+
+        Those that are due longest first.
+        """
+        ...
+
+    async def list_with_mail(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+        """Return the replica's runs that have not ended and have a cancel request, or have ever had mail."""
         ...
 
     async def wait(self, key: RunKey, *, after: int, timeout_seconds: float) -> None:

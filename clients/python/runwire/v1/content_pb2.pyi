@@ -222,7 +222,10 @@ class ToolResult(_message.Message):
     status: Global___ToolStatus.ValueType
     """Whether the call succeeded."""
     reason: _builtins.str
-    """Empty when it succeeded, else stable and in UPPER_SNAKE_CASE: UNKNOWN_TOOL, INVALID_ARGUMENTS, TIMEOUT, TOOL_FAILED."""
+    """Empty when it succeeded, else stable and in UPPER_SNAKE_CASE: UNKNOWN_TOOL, INVALID_ARGUMENTS, TIMEOUT, TOOL_FAILED,
+    DENIED, CANCELLED, RESULT_TOO_LARGE, LIMIT_REACHED, or a code of the tool's own. The content is then
+    {"ok": false, "error": {"code", "message", "retryable"}}.
+    """
     def __init__(
         self,
         *,

@@ -93,6 +93,8 @@ class Event(_message.Message):
     CUSTOM_FIELD_NUMBER: _builtins.int
     CAUGHT_UP_FIELD_NUMBER: _builtins.int
     RECONNECT_FIELD_NUMBER: _builtins.int
+    PLUGIN_ERROR_FIELD_NUMBER: _builtins.int
+    TOOL_OUTPUT_DELTA_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     BRANCH_FIELD_NUMBER: _builtins.int
     FILTER_KEY_FIELD_NUMBER: _builtins.int
@@ -218,6 +220,14 @@ class Event(_message.Message):
         """The server ends this stream: attach again. Stream only."""
 
     @_builtins.property
+    def plugin_error(self) -> Global___PluginError:
+        """A plugin failed; the run went on without that hook."""
+
+    @_builtins.property
+    def tool_output_delta(self) -> Global___ToolOutputDelta:
+        """A piece of a running tool's output. The result supersedes it."""
+
+    @_builtins.property
     def state_delta(self) -> _struct_pb2.Struct:
         """State written with this event. A null deleted its key."""
 
@@ -252,6 +262,8 @@ class Event(_message.Message):
         custom: Global___CustomEvent | None = ...,
         caught_up: Global___CaughtUp | None = ...,
         reconnect: Global___Reconnect | None = ...,
+        plugin_error: Global___PluginError | None = ...,
+        tool_output_delta: Global___ToolOutputDelta | None = ...,
         id: _builtins.str = ...,
         branch: _builtins.str = ...,
         filter_key: _builtins.str = ...,
@@ -261,11 +273,11 @@ class Event(_message.Message):
         state_delta: _struct_pb2.Struct | None = ...,
         attempt: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent_transfer", b"agent_transfer", "approval_requested", b"approval_requested", "approval_resolved", b"approval_resolved", "caught_up", b"caught_up", "completion", b"completion", "create_time", b"create_time", "custom", b"custom", "error", b"error", "graph", b"graph", "heartbeat", b"heartbeat", "message", b"message", "model_retry", b"model_retry", "payload", b"payload", "reasoning_delta", b"reasoning_delta", "reconnect", b"reconnect", "run_started", b"run_started", "run_state_changed", b"run_state_changed", "state_delta", b"state_delta", "text_delta", b"text_delta", "tool_call_delta", b"tool_call_delta", "tool_finished", b"tool_finished", "tool_outputs_requested", b"tool_outputs_requested", "tool_progress", b"tool_progress", "tool_results", b"tool_results", "tool_started", b"tool_started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent_transfer", b"agent_transfer", "approval_requested", b"approval_requested", "approval_resolved", b"approval_resolved", "caught_up", b"caught_up", "completion", b"completion", "create_time", b"create_time", "custom", b"custom", "error", b"error", "graph", b"graph", "heartbeat", b"heartbeat", "message", b"message", "model_retry", b"model_retry", "payload", b"payload", "plugin_error", b"plugin_error", "reasoning_delta", b"reasoning_delta", "reconnect", b"reconnect", "run_started", b"run_started", "run_state_changed", b"run_state_changed", "state_delta", b"state_delta", "text_delta", b"text_delta", "tool_call_delta", b"tool_call_delta", "tool_finished", b"tool_finished", "tool_output_delta", b"tool_output_delta", "tool_outputs_requested", b"tool_outputs_requested", "tool_progress", b"tool_progress", "tool_results", b"tool_results", "tool_started", b"tool_started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_transfer", b"agent_transfer", "approval_requested", b"approval_requested", "approval_resolved", b"approval_resolved", "attempt", b"attempt", "author", b"author", "branch", b"branch", "caught_up", b"caught_up", "completion", b"completion", "create_time", b"create_time", "custom", b"custom", "error", b"error", "filter_key", b"filter_key", "graph", b"graph", "heartbeat", b"heartbeat", "id", b"id", "invocation_id", b"invocation_id", "message", b"message", "model_retry", b"model_retry", "object", b"object", "parent_invocation_id", b"parent_invocation_id", "partial", b"partial", "payload", b"payload", "reasoning_delta", b"reasoning_delta", "reconnect", b"reconnect", "request_id", b"request_id", "run_started", b"run_started", "run_state_changed", b"run_state_changed", "sequence", b"sequence", "state_delta", b"state_delta", "tag", b"tag", "text_delta", b"text_delta", "tool_call_delta", b"tool_call_delta", "tool_finished", b"tool_finished", "tool_outputs_requested", b"tool_outputs_requested", "tool_progress", b"tool_progress", "tool_results", b"tool_results", "tool_started", b"tool_started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_transfer", b"agent_transfer", "approval_requested", b"approval_requested", "approval_resolved", b"approval_resolved", "attempt", b"attempt", "author", b"author", "branch", b"branch", "caught_up", b"caught_up", "completion", b"completion", "create_time", b"create_time", "custom", b"custom", "error", b"error", "filter_key", b"filter_key", "graph", b"graph", "heartbeat", b"heartbeat", "id", b"id", "invocation_id", b"invocation_id", "message", b"message", "model_retry", b"model_retry", "object", b"object", "parent_invocation_id", b"parent_invocation_id", "partial", b"partial", "payload", b"payload", "plugin_error", b"plugin_error", "reasoning_delta", b"reasoning_delta", "reconnect", b"reconnect", "request_id", b"request_id", "run_started", b"run_started", "run_state_changed", b"run_state_changed", "sequence", b"sequence", "state_delta", b"state_delta", "tag", b"tag", "text_delta", b"text_delta", "tool_call_delta", b"tool_call_delta", "tool_finished", b"tool_finished", "tool_output_delta", b"tool_output_delta", "tool_outputs_requested", b"tool_outputs_requested", "tool_progress", b"tool_progress", "tool_results", b"tool_results", "tool_started", b"tool_started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["text_delta", "reasoning_delta", "tool_call_delta", "message", "tool_results", "tool_started", "tool_finished", "tool_progress", "heartbeat", "run_started", "completion", "error", "run_state_changed", "model_retry", "approval_requested", "approval_resolved", "tool_outputs_requested", "agent_transfer", "graph", "custom", "caught_up", "reconnect"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["text_delta", "reasoning_delta", "tool_call_delta", "message", "tool_results", "tool_started", "tool_finished", "tool_progress", "heartbeat", "run_started", "completion", "error", "run_state_changed", "model_retry", "approval_requested", "approval_resolved", "tool_outputs_requested", "agent_transfer", "graph", "custom", "caught_up", "reconnect", "plugin_error", "tool_output_delta"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -572,6 +584,72 @@ class ToolProgress(_message.Message):
 Global___ToolProgress: _TypeAlias = ToolProgress  # noqa: Y015
 
 @_typing.final
+class ToolOutputDelta(_message.Message):
+    """A piece of what a running tool writes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOOL_CALL_ID_FIELD_NUMBER: _builtins.int
+    TOOL_NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    tool_call_id: _builtins.str
+    """The call."""
+    tool_name: _builtins.str
+    """The tool's name."""
+    text: _builtins.str
+    """The piece."""
+    offset: _builtins.int
+    """Where it begins within the output, in Unicode code points. 0: replace what you have."""
+    def __init__(
+        self,
+        *,
+        tool_call_id: _builtins.str = ...,
+        tool_name: _builtins.str = ...,
+        text: _builtins.str = ...,
+        offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset", b"offset", "text", b"text", "tool_call_id", b"tool_call_id", "tool_name", b"tool_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolOutputDelta: _TypeAlias = ToolOutputDelta  # noqa: Y015
+
+@_typing.final
+class PluginError(_message.Message):
+    """A plugin's hook failed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLUGIN_FIELD_NUMBER: _builtins.int
+    HOOK_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    plugin: _builtins.str
+    """The plugin."""
+    hook: _builtins.str
+    """The hook: before_model, on_event, …"""
+    @_builtins.property
+    def error(self) -> _run_pb2.RunError:
+        """What is safe to show of it."""
+
+    def __init__(
+        self,
+        *,
+        plugin: _builtins.str = ...,
+        hook: _builtins.str = ...,
+        error: _run_pb2.RunError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "hook", b"hook", "plugin", b"plugin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PluginError: _TypeAlias = PluginError  # noqa: Y015
+
+@_typing.final
 class Heartbeat(_message.Message):
     """Nothing else happened for a heartbeat interval."""
 
@@ -655,8 +733,9 @@ class Completion(_message.Message):
     outcome: _run_pb2.Outcome.ValueType
     """How it ended."""
     stop_reason: _builtins.str
-    """Why it ended: stop, stop_error, error, max_llm_calls, max_tool_rounds, length, cancelled, no_follower, draining,
-    deadline, max_run_duration, replica_lost.
+    """Why it ended: stop, stop_error, return_direct, nothing_to_resume, error, max_llm_calls, max_tool_rounds,
+    max_total_tokens, output_invalid, length, cancelled, interrupted, no_follower, draining, deadline,
+    max_run_duration, waiting_timeout, replica_lost.
     """
     last_sequence: _builtins.int
     """This event's number."""
@@ -666,7 +745,7 @@ class Completion(_message.Message):
     """The answer as JSON text, when options.output_schema was set."""
     @_builtins.property
     def error(self) -> _run_pb2.RunError:
-        """Set when the outcome is FAILED, TIMED_OUT or LOST."""
+        """Set when the outcome is FAILED, TIMED_OUT or LOST, and when the stop_reason is stop_error."""
 
     @_builtins.property
     def usage(self) -> _content_pb2.Usage:

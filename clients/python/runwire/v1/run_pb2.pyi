@@ -143,6 +143,34 @@ SESSION_POLICY_PARALLEL: SessionPolicy.ValueType  # 4
 """Run at the same time."""
 Global___SessionPolicy: _TypeAlias = SessionPolicy  # noqa: Y015
 
+class _LimitAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LimitActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LIMIT_ACTION_UNSPECIFIED: _LimitAction.ValueType  # 0
+    """FAIL."""
+    LIMIT_ACTION_FAIL: _LimitAction.ValueType  # 1
+    """The run ends FAILED."""
+    LIMIT_ACTION_ANSWER: _LimitAction.ValueType  # 2
+    """The model is called once more, without tools, and the run ends COMPLETED with the limit as its stop_reason. Within
+    max_llm_calls: the last of them is that call. Tool calls beyond max_tool_rounds are answered LIMIT_REACHED.
+    """
+
+class LimitAction(_LimitAction, metaclass=_LimitActionEnumTypeWrapper):
+    """What happens when a run reaches one of its limits but max_run_duration."""
+
+LIMIT_ACTION_UNSPECIFIED: LimitAction.ValueType  # 0
+"""FAIL."""
+LIMIT_ACTION_FAIL: LimitAction.ValueType  # 1
+"""The run ends FAILED."""
+LIMIT_ACTION_ANSWER: LimitAction.ValueType  # 2
+"""The model is called once more, without tools, and the run ends COMPLETED with the limit as its stop_reason. Within
+max_llm_calls: the last of them is that call. Tool calls beyond max_tool_rounds are answered LIMIT_REACHED.
+"""
+Global___LimitAction: _TypeAlias = LimitAction  # noqa: Y015
+
 @_typing.final
 class RunError(_message.Message):
     """Why a run failed. What is wrong with a call is a gRPC status, never this."""
@@ -207,6 +235,27 @@ class RunOptions(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class AgentsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___AgentOptions: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___AgentOptions | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     MODEL_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     TOP_P_FIELD_NUMBER: _builtins.int
@@ -228,6 +277,11 @@ class RunOptions(_message.Message):
     OUTPUT_SCHEMA_FIELD_NUMBER: _builtins.int
     TOOLS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    ON_LIMIT_FIELD_NUMBER: _builtins.int
+    PLUGINS_FIELD_NUMBER: _builtins.int
+    AGENTS_FIELD_NUMBER: _builtins.int
+    WAITING_TIMEOUT_FIELD_NUMBER: _builtins.int
+    MAX_PARALLEL_TOOLS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model to use, by name, in place of the agent's."""
     temperature: _builtins.float
@@ -262,6 +316,10 @@ class RunOptions(_message.Message):
     """Keep the text of a cancelled run in the session."""
     output_schema: _builtins.str
     """JSON Schema that the answer must satisfy, as JSON text."""
+    on_limit: Global___LimitAction.ValueType
+    """What to do at a limit. Default: FAIL."""
+    max_parallel_tools: _builtins.int
+    """The most tool calls at a time, 1 to 64; 1: one after the other, in order. Default: the agent's."""
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Texts at which the model stops; at most 16."""
@@ -277,6 +335,22 @@ class RunOptions(_message.Message):
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Free data for the operator's own use; stored with the run."""
+
+    @_builtins.property
+    def plugins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Plugins of the app, by name, that take part in this run beside those that take part in all; in this order, after
+        them.
+        """
+
+    @_builtins.property
+    def agents(self) -> _containers.MessageMap[_builtins.str, Global___AgentOptions]:
+        """Options for one nested agent, by its path: the names from the run's agent down, joined by "/". They win over those
+        of the run.
+        """
+
+    @_builtins.property
+    def waiting_timeout(self) -> _duration_pb2.Duration:
+        """How long the run may wait for answers, each time. Default 24 h, which is also the most."""
 
     def __init__(
         self,
@@ -302,10 +376,15 @@ class RunOptions(_message.Message):
         output_schema: _builtins.str = ...,
         tools: Global___ToolSelection | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        on_limit: Global___LimitAction.ValueType = ...,
+        plugins: _abc.Iterable[_builtins.str] | None = ...,
+        agents: _abc.Mapping[_builtins.str, Global___AgentOptions] | None = ...,
+        waiting_timeout: _duration_pb2.Duration | None = ...,
+        max_parallel_tools: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_keep_interrupted_text", b"_keep_interrupted_text", "_max_llm_calls", b"_max_llm_calls", "_max_tokens", b"_max_tokens", "_max_tool_rounds", b"_max_tool_rounds", "_max_total_tokens", b"_max_total_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_stream", b"_stream", "_temperature", b"_temperature", "_tool_call_arguments_json_repair", b"_tool_call_arguments_json_repair", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "keep_interrupted_text", b"keep_interrupted_text", "max_llm_calls", b"max_llm_calls", "max_run_duration", b"max_run_duration", "max_tokens", b"max_tokens", "max_tool_rounds", b"max_tool_rounds", "max_total_tokens", b"max_total_tokens", "presence_penalty", b"presence_penalty", "seed", b"seed", "stream", b"stream", "temperature", b"temperature", "tool_call_arguments_json_repair", b"tool_call_arguments_json_repair", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_keep_interrupted_text", b"_keep_interrupted_text", "_max_llm_calls", b"_max_llm_calls", "_max_parallel_tools", b"_max_parallel_tools", "_max_tokens", b"_max_tokens", "_max_tool_rounds", b"_max_tool_rounds", "_max_total_tokens", b"_max_total_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_stream", b"_stream", "_temperature", b"_temperature", "_tool_call_arguments_json_repair", b"_tool_call_arguments_json_repair", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "keep_interrupted_text", b"keep_interrupted_text", "max_llm_calls", b"max_llm_calls", "max_parallel_tools", b"max_parallel_tools", "max_run_duration", b"max_run_duration", "max_tokens", b"max_tokens", "max_tool_rounds", b"max_tool_rounds", "max_total_tokens", b"max_total_tokens", "presence_penalty", b"presence_penalty", "seed", b"seed", "stream", b"stream", "temperature", b"temperature", "tool_call_arguments_json_repair", b"tool_call_arguments_json_repair", "tools", b"tools", "top_p", b"top_p", "waiting_timeout", b"waiting_timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_keep_interrupted_text", b"_keep_interrupted_text", "_max_llm_calls", b"_max_llm_calls", "_max_tokens", b"_max_tokens", "_max_tool_rounds", b"_max_tool_rounds", "_max_total_tokens", b"_max_total_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_stream", b"_stream", "_temperature", b"_temperature", "_tool_call_arguments_json_repair", b"_tool_call_arguments_json_repair", "_top_p", b"_top_p", "detached_cancel", b"detached_cancel", "frequency_penalty", b"frequency_penalty", "keep_interrupted_text", b"keep_interrupted_text", "labels", b"labels", "max_llm_calls", b"max_llm_calls", "max_run_duration", b"max_run_duration", "max_tokens", b"max_tokens", "max_tool_rounds", b"max_tool_rounds", "max_total_tokens", b"max_total_tokens", "model", b"model", "output_schema", b"output_schema", "presence_penalty", b"presence_penalty", "reasoning_effort", b"reasoning_effort", "seed", b"seed", "session_policy", b"session_policy", "stop", b"stop", "stream", b"stream", "temperature", b"temperature", "tool_call_arguments_json_repair", b"tool_call_arguments_json_repair", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_keep_interrupted_text", b"_keep_interrupted_text", "_max_llm_calls", b"_max_llm_calls", "_max_parallel_tools", b"_max_parallel_tools", "_max_tokens", b"_max_tokens", "_max_tool_rounds", b"_max_tool_rounds", "_max_total_tokens", b"_max_total_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_stream", b"_stream", "_temperature", b"_temperature", "_tool_call_arguments_json_repair", b"_tool_call_arguments_json_repair", "_top_p", b"_top_p", "agents", b"agents", "detached_cancel", b"detached_cancel", "frequency_penalty", b"frequency_penalty", "keep_interrupted_text", b"keep_interrupted_text", "labels", b"labels", "max_llm_calls", b"max_llm_calls", "max_parallel_tools", b"max_parallel_tools", "max_run_duration", b"max_run_duration", "max_tokens", b"max_tokens", "max_tool_rounds", b"max_tool_rounds", "max_total_tokens", b"max_total_tokens", "model", b"model", "on_limit", b"on_limit", "output_schema", b"output_schema", "plugins", b"plugins", "presence_penalty", b"presence_penalty", "reasoning_effort", b"reasoning_effort", "seed", b"seed", "session_policy", b"session_policy", "stop", b"stop", "stream", b"stream", "temperature", b"temperature", "tool_call_arguments_json_repair", b"tool_call_arguments_json_repair", "tools", b"tools", "top_p", b"top_p", "waiting_timeout", b"waiting_timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__frequency_penalty: _TypeAlias = _typing.Literal["frequency_penalty"]  # noqa: Y015
     _WhichOneofArgType__frequency_penalty: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty"]  # noqa: Y015
@@ -313,6 +392,8 @@ class RunOptions(_message.Message):
     _WhichOneofArgType__keep_interrupted_text: _TypeAlias = _typing.Literal["_keep_interrupted_text", b"_keep_interrupted_text"]  # noqa: Y015
     _WhichOneofReturnType__max_llm_calls: _TypeAlias = _typing.Literal["max_llm_calls"]  # noqa: Y015
     _WhichOneofArgType__max_llm_calls: _TypeAlias = _typing.Literal["_max_llm_calls", b"_max_llm_calls"]  # noqa: Y015
+    _WhichOneofReturnType__max_parallel_tools: _TypeAlias = _typing.Literal["max_parallel_tools"]  # noqa: Y015
+    _WhichOneofArgType__max_parallel_tools: _TypeAlias = _typing.Literal["_max_parallel_tools", b"_max_parallel_tools"]  # noqa: Y015
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
     _WhichOneofReturnType__max_tool_rounds: _TypeAlias = _typing.Literal["max_tool_rounds"]  # noqa: Y015
@@ -338,6 +419,8 @@ class RunOptions(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_llm_calls) -> _WhichOneofReturnType__max_llm_calls | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_parallel_tools) -> _WhichOneofReturnType__max_parallel_tools | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tokens) -> _WhichOneofReturnType__max_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tool_rounds) -> _WhichOneofReturnType__max_tool_rounds | None: ...
@@ -357,6 +440,91 @@ class RunOptions(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_p) -> _WhichOneofReturnType__top_p | None: ...
 
 Global___RunOptions: _TypeAlias = RunOptions  # noqa: Y015
+
+@_typing.final
+class AgentOptions(_message.Message):
+    """How one agent of a run works. What is not set is as in RunOptions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    TEMPERATURE_FIELD_NUMBER: _builtins.int
+    TOP_P_FIELD_NUMBER: _builtins.int
+    MAX_TOKENS_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
+    PRESENCE_PENALTY_FIELD_NUMBER: _builtins.int
+    FREQUENCY_PENALTY_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    REASONING_EFFORT_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model to use, by name."""
+    temperature: _builtins.float
+    """Sampling temperature, 0 to 2."""
+    top_p: _builtins.float
+    """Nucleus sampling, 0 to 1."""
+    max_tokens: _builtins.int
+    """The most tokens one model call may write, at least 1."""
+    presence_penalty: _builtins.float
+    """−2 to 2."""
+    frequency_penalty: _builtins.float
+    """−2 to 2."""
+    seed: _builtins.int
+    """Makes sampling repeatable, where the provider can."""
+    reasoning_effort: _builtins.str
+    """How hard the model thinks, in the provider's words."""
+    @_builtins.property
+    def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Texts at which the model stops; at most 16. Empty: as in RunOptions."""
+
+    @_builtins.property
+    def tools(self) -> Global___ToolSelection:
+        """The agent's tools, in place of what RunOptions says of them."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        temperature: _builtins.float | None = ...,
+        top_p: _builtins.float | None = ...,
+        max_tokens: _builtins.int | None = ...,
+        stop: _abc.Iterable[_builtins.str] | None = ...,
+        presence_penalty: _builtins.float | None = ...,
+        frequency_penalty: _builtins.float | None = ...,
+        seed: _builtins.int | None = ...,
+        reasoning_effort: _builtins.str = ...,
+        tools: Global___ToolSelection | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_max_tokens", b"_max_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "max_tokens", b"max_tokens", "presence_penalty", b"presence_penalty", "seed", b"seed", "temperature", b"temperature", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_max_tokens", b"_max_tokens", "_presence_penalty", b"_presence_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "max_tokens", b"max_tokens", "model", b"model", "presence_penalty", b"presence_penalty", "reasoning_effort", b"reasoning_effort", "seed", b"seed", "stop", b"stop", "temperature", b"temperature", "tools", b"tools", "top_p", b"top_p"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__frequency_penalty: _TypeAlias = _typing.Literal["frequency_penalty"]  # noqa: Y015
+    _WhichOneofArgType__frequency_penalty: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty"]  # noqa: Y015
+    _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
+    _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__presence_penalty: _TypeAlias = _typing.Literal["presence_penalty"]  # noqa: Y015
+    _WhichOneofArgType__presence_penalty: _TypeAlias = _typing.Literal["_presence_penalty", b"_presence_penalty"]  # noqa: Y015
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
+    _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    _WhichOneofReturnType__top_p: _TypeAlias = _typing.Literal["top_p"]  # noqa: Y015
+    _WhichOneofArgType__top_p: _TypeAlias = _typing.Literal["_top_p", b"_top_p"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frequency_penalty) -> _WhichOneofReturnType__frequency_penalty | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tokens) -> _WhichOneofReturnType__max_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__presence_penalty) -> _WhichOneofReturnType__presence_penalty | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_p) -> _WhichOneofReturnType__top_p | None: ...
+
+Global___AgentOptions: _TypeAlias = AgentOptions  # noqa: Y015
 
 @_typing.final
 class ToolSelection(_message.Message):
@@ -484,6 +652,9 @@ class Run(_message.Message):
     INVOCATION_ID_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    WAIT_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    QUEUED_MESSAGE_COUNT_FIELD_NUMBER: _builtins.int
     app_name: _builtins.str
     """The app that serves it."""
     request_id: _builtins.str
@@ -506,6 +677,8 @@ class Run(_message.Message):
     """Why it was cancelled, in the words of the one who did."""
     invocation_id: _builtins.str
     """The agent's activation that began the run."""
+    queued_message_count: _builtins.int
+    """How many messages of EnqueueMessage the run has not read yet."""
     @_builtins.property
     def session(self) -> _session_pb2.SessionKey:
         """The session that it works on."""
@@ -542,6 +715,14 @@ class Run(_message.Message):
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What RunOptions.labels said."""
 
+    @_builtins.property
+    def pending(self) -> _containers.RepeatedCompositeFieldContainer[Global___PendingQuestion]:
+        """What the run waits for, or will: each needs an answer of ResolveApproval or SubmitToolOutputs."""
+
+    @_builtins.property
+    def wait_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When a WAITING run ends TIMED_OUT, unless all is answered before."""
+
     def __init__(
         self,
         *,
@@ -565,11 +746,46 @@ class Run(_message.Message):
         invocation_id: _builtins.str = ...,
         message: _content_pb2.Message | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        pending: _abc.Iterable[Global___PendingQuestion] | None = ...,
+        wait_expire_time: _timestamp_pb2.Timestamp | None = ...,
+        queued_message_count: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "last_event_time", b"last_event_time", "message", b"message", "session", b"session", "start_time", b"start_time", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "last_event_time", b"last_event_time", "message", b"message", "session", b"session", "start_time", b"start_time", "usage", b"usage", "wait_expire_time", b"wait_expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_name", b"agent_name", "app_name", b"app_name", "attempt", b"attempt", "cancel_reason", b"cancel_reason", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "event_count", b"event_count", "invocation_id", b"invocation_id", "labels", b"labels", "last_event_time", b"last_event_time", "last_sequence", b"last_sequence", "message", b"message", "outcome", b"outcome", "request_id", b"request_id", "session", b"session", "start_time", b"start_time", "state", b"state", "stop_reason", b"stop_reason", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_name", b"agent_name", "app_name", b"app_name", "attempt", b"attempt", "cancel_reason", b"cancel_reason", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "event_count", b"event_count", "invocation_id", b"invocation_id", "labels", b"labels", "last_event_time", b"last_event_time", "last_sequence", b"last_sequence", "message", b"message", "outcome", b"outcome", "pending", b"pending", "queued_message_count", b"queued_message_count", "request_id", b"request_id", "session", b"session", "start_time", b"start_time", "state", b"state", "stop_reason", b"stop_reason", "usage", b"usage", "wait_expire_time", b"wait_expire_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Run: _TypeAlias = Run  # noqa: Y015
+
+@_typing.final
+class PendingQuestion(_message.Message):
+    """Something that a run needs to know from outside."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    approval_id: _builtins.str
+    """Set when the call must be approved; empty when the caller must execute it."""
+    reason: _builtins.str
+    """Why it is asked."""
+    @_builtins.property
+    def tool_call(self) -> _content_pb2.ToolCall:
+        """The call."""
+
+    def __init__(
+        self,
+        *,
+        approval_id: _builtins.str = ...,
+        tool_call: _content_pb2.ToolCall | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tool_call", b"tool_call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "reason", b"reason", "tool_call", b"tool_call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PendingQuestion: _TypeAlias = PendingQuestion  # noqa: Y015

@@ -93,10 +93,13 @@ class StreamOptions(_message.Message):
     WHOLE_MESSAGES_ONLY_FIELD_NUMBER: _builtins.int
     PARTIALS_ONLY_FIELD_NUMBER: _builtins.int
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    BRANCH_FIELD_NUMBER: _builtins.int
     whole_messages_only: _builtins.bool
     """Leave out partial events."""
     partials_only: _builtins.bool
     """Leave out whole messages; excludes whole_messages_only."""
+    branch: _builtins.str
+    """Only events of this agent and of those nested in it: their names from the run's agent down, joined by "/"."""
     @_builtins.property
     def modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Any of messages, updates, checkpoints, tasks, debug, custom. Empty: everything."""
@@ -117,10 +120,11 @@ class StreamOptions(_message.Message):
         whole_messages_only: _builtins.bool = ...,
         partials_only: _builtins.bool = ...,
         heartbeat_interval: _duration_pb2.Duration | None = ...,
+        branch: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "heartbeat_interval", b"heartbeat_interval", "modes", b"modes", "partials_only", b"partials_only", "whole_messages_only", b"whole_messages_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branch", b"branch", "channels", b"channels", "heartbeat_interval", b"heartbeat_interval", "modes", b"modes", "partials_only", b"partials_only", "whole_messages_only", b"whole_messages_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -724,6 +728,7 @@ class ResolveApprovalRequest(_message.Message):
     DECISION_FIELD_NUMBER: _builtins.int
     ARGUMENTS_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
     app_name: _builtins.str
     """Empty: the server's default app."""
     request_id: _builtins.str
@@ -735,7 +740,9 @@ class ResolveApprovalRequest(_message.Message):
     arguments: _builtins.str
     """Arguments to use in place of the model's, as JSON text; only with APPROVED."""
     comment: _builtins.str
-    """Why."""
+    """Why. At most 1000 characters."""
+    decided_by: _builtins.str
+    """Who decides, in the caller's words; kept with the run."""
     def __init__(
         self,
         *,
@@ -745,10 +752,11 @@ class ResolveApprovalRequest(_message.Message):
         decision: _event_pb2.ApprovalDecision.ValueType = ...,
         arguments: _builtins.str = ...,
         comment: _builtins.str = ...,
+        decided_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_name", b"app_name", "approval_id", b"approval_id", "arguments", b"arguments", "comment", b"comment", "decision", b"decision", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app_name", b"app_name", "approval_id", b"approval_id", "arguments", b"arguments", "comment", b"comment", "decided_by", b"decided_by", "decision", b"decision", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -761,6 +769,9 @@ class ResolveApprovalResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_FIELD_NUMBER: _builtins.int
+    ALREADY_RESOLVED_FIELD_NUMBER: _builtins.int
+    already_resolved: _builtins.bool
+    """The same answer was given before, and nothing changed."""
     @_builtins.property
     def run(self) -> _run_pb2.Run:
         """The run."""
@@ -769,10 +780,11 @@ class ResolveApprovalResponse(_message.Message):
         self,
         *,
         run: _run_pb2.Run | None = ...,
+        already_resolved: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_resolved", b"already_resolved", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -793,7 +805,7 @@ class SubmitToolOutputsRequest(_message.Message):
     """The run."""
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[_content_pb2.ToolResult]:
-        """Matched by tool_call_id."""
+        """Matched by tool_call_id. Not all that were asked for must come at once: the run goes on waiting for the others."""
 
     def __init__(
         self,

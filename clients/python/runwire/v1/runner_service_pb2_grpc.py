@@ -163,7 +163,8 @@ class RunnerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResolveApproval(self, request, context):
-        """Answers an approval. The first answer counts; repeating it is OK.
+        """Answers an approval, and lets the run go on. The first answer counts; repeating it is OK, another one is
+        FAILED_PRECONDITION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

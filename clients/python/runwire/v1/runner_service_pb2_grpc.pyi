@@ -57,7 +57,9 @@ class RunnerServiceStub:
     CancelQueuedMessages: _grpc.UnaryUnaryMultiCallable[_runner_service_pb2.CancelQueuedMessagesRequest, _runner_service_pb2.CancelQueuedMessagesResponse]
     """Takes back the messages that a run has not read yet."""
     ResolveApproval: _grpc.UnaryUnaryMultiCallable[_runner_service_pb2.ResolveApprovalRequest, _runner_service_pb2.ResolveApprovalResponse]
-    """Answers an approval. The first answer counts; repeating it is OK."""
+    """Answers an approval, and lets the run go on. The first answer counts; repeating it is OK, another one is
+    FAILED_PRECONDITION.
+    """
     SubmitToolOutputs: _grpc.UnaryUnaryMultiCallable[_runner_service_pb2.SubmitToolOutputsRequest, _runner_service_pb2.SubmitToolOutputsResponse]
     """Gives the outputs of tool calls that the caller executes."""
 
@@ -90,7 +92,9 @@ class RunnerServiceAsyncStub(RunnerServiceStub):
     CancelQueuedMessages: _aio.UnaryUnaryMultiCallable[_runner_service_pb2.CancelQueuedMessagesRequest, _runner_service_pb2.CancelQueuedMessagesResponse]  # type: ignore[assignment]
     """Takes back the messages that a run has not read yet."""
     ResolveApproval: _aio.UnaryUnaryMultiCallable[_runner_service_pb2.ResolveApprovalRequest, _runner_service_pb2.ResolveApprovalResponse]  # type: ignore[assignment]
-    """Answers an approval. The first answer counts; repeating it is OK."""
+    """Answers an approval, and lets the run go on. The first answer counts; repeating it is OK, another one is
+    FAILED_PRECONDITION.
+    """
     SubmitToolOutputs: _aio.UnaryUnaryMultiCallable[_runner_service_pb2.SubmitToolOutputsRequest, _runner_service_pb2.SubmitToolOutputsResponse]  # type: ignore[assignment]
     """Gives the outputs of tool calls that the caller executes."""
 
@@ -180,7 +184,9 @@ class RunnerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _runner_service_pb2.ResolveApprovalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_runner_service_pb2.ResolveApprovalResponse, _abc.Awaitable[_runner_service_pb2.ResolveApprovalResponse]]:
-        """Answers an approval. The first answer counts; repeating it is OK."""
+        """Answers an approval, and lets the run go on. The first answer counts; repeating it is OK, another one is
+        FAILED_PRECONDITION.
+        """
 
     @_abc_1.abstractmethod
     def SubmitToolOutputs(

@@ -232,6 +232,10 @@ class MemorySessions:
             wanted.reverse()
         return wanted[: query.limit]
 
+    async def find_session_event(self, key: SessionKey, event_id: str) -> SessionEvent | None:
+        """See storage.port.SessionEventStore."""
+        return next((item for item in self._session(key).events if item.event.id == event_id), None)
+
     # Tracks
 
     async def append_track_events(

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from runwire_server.domain.errors import FencedError, NotFoundError
+from runwire_server.domain.errors import FencedError, NotFoundError, StaleMailError
 from runwire_server.domain.events import Event
-from runwire_server.domain.ids import ReplicaId, RunKey
+from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.mail import RunMail
 from runwire_server.domain.retention import Retention
-from runwire_server.domain.runs import CancelRequest, Run, RunState
+from runwire_server.domain.runs import NOBODY, CancelRequest, Run, RunState, busy_session
 from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.memory.sessions import MemorySessions
 from runwire_server.storage.port import Append, Page, RunFilter
@@ -38,11 +39,13 @@ class MemoryStore(MemorySessions):
 
     # Runs
 
-    async def create_run(self, run: Run) -> tuple[Run, bool]:
+    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
         if (known := self._logs.get(run.key)) is not None:
             return known.run, False
         self._session(run.session)
+        if must_be_first and (busy := self._unfinished(run.session)):
+            raise busy_session(busy[0].run.key)
         mark = self._cancel_marks.pop(run.key, None)
         if mark is not None and mark[1] > run.create_time:
             run = replace(run, cancel=mark[0])
@@ -83,14 +86,28 @@ class MemoryStore(MemorySessions):
         log.run = replace(log.run, cancel=request)
         return log.run, True
 
-    async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
+    async def set_mail(
+        self, key: RunKey, mail: RunMail, *, version: int, due_time: datetime | None = None
+    ) -> Run | None:
+        """See storage.port.RunStore."""
+        log = self._log(key)
+        if log.run.mail.version != version or log.run.state.is_terminal:
+            return None
+        log.run = replace(log.run, mail=mail, due_time=due_time or log.run.due_time)
+        return log.run
+
+    def _unfinished(self, session: SessionKey) -> list[_Log]:
+        logs = (log for log in self._logs.values() if log.run.session == session)
+        return sorted((log for log in logs if not log.run.state.is_terminal), key=lambda log: log.ordinal)
+
+    async def claim_run(
+        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime, in_turn: bool = True
+    ) -> Run | None:
         """See storage.port.RunStore."""
         log = self._log(key)
         run = log.run
-        is_behind = any(
-            other.ordinal < log.ordinal and not other.run.state.is_terminal
-            for other in self._logs.values()
-            if other.run.session == run.session
+        is_behind = in_turn and any(
+            other.ordinal < log.ordinal for other in self._unfinished(run.session)
         )
         if run.attempt != attempt or run.state.is_terminal or is_behind:
             return None
@@ -106,7 +123,10 @@ class MemoryStore(MemorySessions):
         is_there = (stored.attempt, stored.last_sequence) == (write.run.attempt, write.after)
         if not is_there or stored.state.is_terminal:
             raise FencedError(f"run {stored.key.request_id!r} is written by another attempt")
-        log.run = replace(write.run, cancel=stored.cancel, fingerprint=stored.fingerprint)
+        if write.mail_version is not None and write.mail_version != stored.mail.version:
+            raise StaleMailError(f"the mail of run {stored.key.request_id!r} has changed")
+        mail = stored.mail if write.mail_version is None else write.run.mail
+        log.run = replace(write.run, cancel=stored.cancel, fingerprint=stored.fingerprint, mail=mail)
         log.events.extend(write.events)
         session = self._find(stored.session)
         now = write.run.last_event_time or write.run.create_time
@@ -134,6 +154,17 @@ class MemoryStore(MemorySessions):
             raise NotFoundError("run", key.request_id)
         return log
 
+    async def truncate_session(self, key: SessionKey, *, after: int, now: datetime) -> int:
+        """See storage.port.SessionEventStore."""
+        found = self._session(key)
+        if busy := self._unfinished(key):
+            raise busy_session(busy[0].run.key)
+        kept = [item for item in found.events if item.position <= after]
+        count = len(found.events) - len(kept)
+        found.events = kept
+        found.touch(now)
+        return count
+
     # Replicas
 
     async def renew_lease(self, replica: ReplicaId, *, ttl_seconds: float) -> None:
@@ -150,16 +181,21 @@ class MemoryStore(MemorySessions):
         return [
             log.run
             for log in sorted(self._logs.values(), key=lambda log: log.ordinal)
-            if not log.run.state.is_terminal and self._leases.get(log.run.owner, 0.0) <= now
+            if not log.run.state.is_terminal
+            and log.run.owner != NOBODY
+            and self._leases.get(log.run.owner, 0.0) <= now
         ][:limit]
 
-    async def list_cancel_requests(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+    async def list_due(self, now: datetime, *, limit: int) -> list[Run]:
         """See storage.port.LiveStore."""
-        return [
-            log.run
-            for log in self._logs.values()
-            if log.run.owner == owner and log.run.cancel is not None and not log.run.state.is_terminal
-        ][:limit]
+        waiting = [log.run for log in self._logs.values() if log.run.state is RunState.WAITING]
+        due = [run for run in waiting if run.cancel or (run.due_time is not None and run.due_time <= now)]
+        return sorted(due, key=lambda run: run.due_time or now)[:limit]
+
+    async def list_with_mail(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+        """See storage.port.LiveStore."""
+        mine = (log.run for log in self._logs.values() if log.run.owner == owner)
+        return [run for run in mine if not run.state.is_terminal and (run.cancel or run.mail.version)][:limit]
 
     async def wait(self, key: RunKey, *, after: int, timeout_seconds: float) -> None:
         """See storage.port.LiveStore."""
