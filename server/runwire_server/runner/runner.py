@@ -89,6 +89,11 @@ class Runner:
         return len(self._live)
 
     @property
+    def live_runs(self) -> tuple[LiveRun, ...]:
+        """The runs that are queued or at work in this process."""
+        return tuple(self._live.values())
+
+    @property
     def sends_followers_away(self) -> bool:
         """Whether those who follow shall go to another replica, because this one drains."""
         return self._draining
