@@ -110,6 +110,9 @@ def create(t: Transaction, run: Run, *, must_be_first: bool) -> tuple[Run, bool]
     # Locked, so that ordinals of one session are committed in their order, which is that of its queue.
     locking.lock(t, run.session)
     if must_be_first:
+        # It may have been made while this waited; then the run at work is itself.
+        if (known := _find(t, run.key)) is not None:
+            return _run(known), False
         require_idle(t, run.session)
     mark = t.execute(_MARK, _named(run.key)).first()
     if mark is not None:
