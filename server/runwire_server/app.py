@@ -157,29 +157,8 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
             stack.push_async_callback(close_plugins, served.plugins)
         stack.push_async_callback(lifecycle.stop_all)
         supervisor = await stack.enter_async_context(Supervisor())
-        runner = Runner(
-            store,
-            catalog,
-            lifecycle,
-            supervisor,
-            RunnerSettings(
-                replica=replica,
-                clock=_now,
-                reattach_grace_seconds=config.reattach_grace_seconds,
-                run_seconds_max=config.max_run_seconds,
-                live_runs_max=config.runs_max,
-                waiting_seconds_max=config.max_waiting_seconds,
-                count_plugin_failure=metrics.count_plugin_failure,
-            ),
-        )
-        keeper_settings = KeeperSettings(
-            replica=replica,
-            clock=_now,
-            lease_ttl_seconds=config.lease_ttl_seconds,
-            run_retention=timedelta(hours=config.run_retention_hours),
-            cleanup_interval_seconds=config.cleanup_interval_seconds,
-        )
-        keeper = Keeper(store, runner, supervisor, keeper_settings)
+        runner = Runner(store, catalog, lifecycle, supervisor, _runner_settings(config, replica, metrics))
+        keeper = Keeper(store, runner, supervisor, _keeper_settings(config, replica))
         facts = ServerFacts(__version__, store.kind, {"live_runs": config.runs_max})
         backend = Backend(
             runner=runner,
@@ -204,6 +183,28 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
             await transport.draining()
             await asyncio.sleep(config.lame_duck_seconds)
             await runner.drain(config.drain_seconds)
+
+
+def _runner_settings(config: Config, replica: ReplicaId, metrics: Metrics) -> RunnerSettings:
+    return RunnerSettings(
+        replica=replica,
+        clock=_now,
+        reattach_grace_seconds=config.reattach_grace_seconds,
+        run_seconds_max=config.max_run_seconds,
+        live_runs_max=config.runs_max,
+        waiting_seconds_max=config.max_waiting_seconds,
+        count_plugin_failure=metrics.count_plugin_failure,
+    )
+
+
+def _keeper_settings(config: Config, replica: ReplicaId) -> KeeperSettings:
+    return KeeperSettings(
+        replica=replica,
+        clock=_now,
+        lease_ttl_seconds=config.lease_ttl_seconds,
+        run_retention=timedelta(hours=config.run_retention_hours),
+        cleanup_interval_seconds=config.cleanup_interval_seconds,
+    )
 
 
 def _open_stores(config: Config, apps: Sequence[App], metrics: Metrics) -> AbstractAsyncContextManager[Store]:

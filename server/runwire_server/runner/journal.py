@@ -165,19 +165,19 @@ class Journal:
     async def _seen_by_plugins(
         self, drafts: Sequence[ev.Draft], opening: Sequence[ev.Event]
     ) -> tuple[list[ev.Event], list[ev.Draft | None]]:
+        shown: list[ev.Draft | None] = []
+        for draft in drafts:
+            context = self._hook_context(draft.author, draft.branch)
+            seen = await self._plugins.on_event(context, draft.payload)
+            if isinstance(draft.payload, ev.MessagePayload) and seen != draft.payload:
+                self._live.tail.unstream(draft.payload.message_id)
+            shown.append(None if seen is None else replace(draft, payload=seen))
         begun: list[ev.Event] = []
         for event in opening:
             context = self._hook_context(event.author, event.branch)
             payload = await self._plugins.on_event(context, event.payload)  # type: ignore[arg-type]
             if payload is not None:
                 begun.append(replace(event, payload=payload))
-        shown: list[ev.Draft | None] = []
-        for draft in drafts:
-            context = self._hook_context(draft.author, draft.branch)
-            seen = await self._plugins.on_event(context, draft.payload)
-            if seen is not draft.payload and isinstance(draft.payload, ev.MessagePayload):
-                self._live.tail.unstream(draft.payload.message_id)
-            shown.append(None if seen is None else replace(draft, payload=seen))
         return begun, shown
 
     def _plugin_failures(self) -> list[ev.Draft]:

@@ -22,13 +22,8 @@ from runwire_server.domain.runs import (
 )
 from runwire_server.domain.sessions import Session, SessionEvent
 from runwire_server.transport.convert.agents import agent_to_proto
-from runwire_server.transport.convert.runs import (
-    options_from_proto,
-    options_to_proto,
-    outcome_to_proto,
-    run_to_proto,
-    state_to_proto,
-)
+from runwire_server.transport.convert.options import options_from_proto, options_to_proto
+from runwire_server.transport.convert.runs import outcome_to_proto, run_to_proto, state_to_proto
 from runwire_server.transport.convert.sessions import session_event_to_proto, session_to_proto
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
@@ -175,7 +170,7 @@ def test_an_event_of_a_session_has_its_place() -> None:
 def test_an_agent_is_described_with_its_tools() -> None:
     description = AgentDescription("d", "m", [ToolSpec("add", "adds", {"type": "object"})], ["sub"])
 
-    made = agent_to_proto("app", "agent", description, is_default=True)
+    made = agent_to_proto("app", "agent", description, AgentState.RUNNING, is_default=True)
 
     assert made == agent_service_pb2.Agent(
         name="agent",
