@@ -2,10 +2,10 @@
 
 import json
 
+from agents_support import USER, called, result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents_support import USER, called, result
 from runwire_server.agents.prompt import build_messages
 from runwire_server.domain.content import Message, Part, Role, ToolCall
 from runwire_server.domain.history import GO_ON, NO_BEGINNING, model_view

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from agents_support import Bench, FakePlugins, calls_turn, error_of
+
 from runwire_server.domain.content import Role, ToolCall, ToolSpec, ToolStatus
 from runwire_server.domain.errors import StopError
 from runwire_server.domain.events import ToolFinished, ToolOutputDelta, ToolProgress, ToolResults, ToolStarted
@@ -286,62 +286,65 @@ async def test_an_exclusive_call_has_nobody_beside_it() -> None:
     assert log[6:8] == ["+d", "+e"]
 
 
-@pytest.mark.parametrize("where", ["tool", "middleware", "after_tool", "after_emit"])
-async def test_a_stop_ends_the_round_and_loses_nothing_that_finished(where: str) -> None:
-    is_cancelled = asyncio.Event()
-    began = asyncio.Event()
+class Stopping:
+    """A round of three calls: one that ends at once, one that never does, and one where something stops the run."""
 
-    async def quick() -> str:
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.is_cancelled = False
+        self._began = asyncio.Event()
+        self.bench = bench_of(
+            ("q", "quick", "{}"),
+            ("l", "slow", "{}"),
+            ("s", "stop", "{}"),
+            tools=[self.quick, self.slow, self.stop],
+            middleware=[self.middleware],
+            plugins=FakePlugins(after_tool=lambda call, _: self._stop_at("after_tool", call.name)),
+        )
+        self.bench.output.on_emit = self.on_emit
+
+    def _stop_at(self, where: str, name: str) -> None:
+        if (where, "stop") == (self.where, name):
+            raise StopError("enough")
+
+    async def quick(self) -> str:
         return "quick"
 
-    async def slow() -> None:
+    async def slow(self) -> None:
         try:
-            began.set()
+            self._began.set()
             await asyncio.Event().wait()
         finally:
-            is_cancelled.set()
+            self.is_cancelled = True
 
-    async def stop() -> str:
-        await began.wait()
-        while "q" not in bench.output.finished:
+    async def stop(self) -> str:
+        await self._began.wait()
+        while "q" not in self.bench.output.finished:
             await asyncio.sleep(0)
-        if where == "tool":
-            raise StopError("enough")
+        self._stop_at("tool", "stop")
         return "fine"
 
-    async def middleware(invocation: ToolInvocation, following: Any) -> str:
+    async def middleware(self, invocation: ToolInvocation, following: Any) -> str:
         told: str = await following(invocation)
-        if where == "middleware" and invocation.tool.spec.name == "stop":
-            raise StopError("enough")
+        self._stop_at("middleware", invocation.tool.spec.name)
         return told
 
-    def after(call: ToolCall, result: Any) -> None:
-        if where == "after_tool" and call.name == "stop":
-            raise StopError("enough")
+    def on_emit(self, payload: Any) -> Any:
+        if isinstance(payload, ToolFinished):
+            self._stop_at("log", payload.result.tool_name)
+        return payload
 
-    tools = [quick, slow, stop]
-    bench = bench_of(
-        ("q", "quick", "{}"),
-        ("l", "slow", "{}"),
-        ("s", "stop", "{}"),
-        tools=tools,
-        middleware=[middleware],
-        plugins=FakePlugins(after_tool=after),
-    )
-    if where == "after_emit":
 
-        def refuse(payload: Any) -> Any:
-            if isinstance(payload, ToolFinished) and payload.result.tool_call_id == "s":
-                raise StopError("enough")
-            return payload
+@pytest.mark.parametrize("where", ["tool", "middleware", "after_tool", "log"])
+async def test_a_stop_ends_the_round_and_loses_nothing_that_finished(where: str) -> None:
+    stopping = Stopping(where)
 
-        bench.output.on_emit = refuse
     with pytest.raises(StopError, match="enough"):
-        await bench.run()
+        await stopping.bench.run()
 
-    assert is_cancelled.is_set()
-    assert bench.output.finished == (["q", "s"] if where == "after_tool" else ["q"])
-    assert bench.output.results == []
+    assert stopping.is_cancelled
+    assert stopping.bench.output.finished == (["q", "s"] if where == "after_tool" else ["q"])
+    assert stopping.bench.output.results == []
 
 
 async def test_a_stop_before_a_tool_starts_nothing() -> None:

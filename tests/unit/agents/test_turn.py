@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from agents_support import USER, Bench, FakePlugins, called, calls_turn, result
+
 from runwire_server.agents.llm import LlmAgent
 from runwire_server.domain.content import Message, Role, ToolCall
 from runwire_server.domain.errors import ModelError, StopError
