@@ -11,37 +11,34 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 def problems(messages: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say what a strict server would refuse in the `messages` of a chat completion, as JSON. Empty: nothing."""
     found: list[str] = []
-    waiting: list[str] = []
-    is_begun = False
+    waiting: list[Any] = []
     for index, message in enumerate(messages):
-        role = message.get("role")
-        where = f"messages[{index}] ({role})"
-        if role == "tool":
-            expected = waiting.pop(0) if waiting else None
-            if message.get("tool_call_id") != expected:
-                found.append(f"{where}: result of {message.get('tool_call_id')!r}, expected {expected!r}")
-            if not isinstance(message.get("content"), str):
-                found.append(f"{where}: content is not text")
+        where = f"messages[{index}] ({message.get('role')})"
+        if message.get("role") == "tool":
+            found += [f"{where}: {problem}" for problem in _result(message, waiting)]
             continue
         if waiting:
             found.append(f"{where}: comes before the results of {waiting}")
-            waiting = []
-        if role not in {"system", "user", "assistant"}:
-            found.append(f"{where}: unknown role")
-        if role != "system" and not is_begun:
-            is_begun = True
-            if role != "user":
-                found.append(f"{where}: the first message after the system's is not a user's")
-        found += [f"{where}: {problem}" for problem in _content(message)]
-        if "tool_calls" in message:
-            found += [f"{where}: {problem}" for problem in _calls(message)]
-            waiting = [call.get("id") for call in message["tool_calls"]]
+        found += [f"{where}: {problem}" for problem in (*_content(message), *_calls(message))]
+        waiting = [call.get("id") for call in message.get("tool_calls", ())]
     if waiting:
         found.append(f"the end: no results of {waiting}")
-    if not is_begun:
-        found.append("there is no user message")
-    elif messages[-1].get("role") == "assistant":
+    roles = [message.get("role") for message in messages]
+    found += [f"{role!r} is no role" for role in set(roles) - {"system", "user", "assistant", "tool"}]
+    if next((role for role in roles if role != "system"), None) != "user":
+        found.append("the first message after the system's is not a user's")
+    if roles and roles[-1] == "assistant":
         found.append("the last message is the assistant's")
+    return found
+
+
+def _result(message: Mapping[str, Any], waiting: list[Any]) -> list[str]:
+    expected = waiting.pop(0) if waiting else None
+    found: list[str] = []
+    if message.get("tool_call_id") != expected or expected is None:
+        found.append(f"result of {message.get('tool_call_id')!r}, expected {expected!r}")
+    if not isinstance(message.get("content"), str):
+        found.append("content is not text")
     return found
 
 
@@ -65,6 +62,8 @@ def _content(message: Mapping[str, Any]) -> list[str]:
 
 
 def _calls(message: Mapping[str, Any]) -> list[str]:
+    if "tool_calls" not in message:
+        return []
     calls = message["tool_calls"]
     if message["role"] != "assistant" or not calls:
         return ["tool calls that must not be there, or are none"]

@@ -136,7 +136,7 @@ def test_nested_agents_are_known_by_their_paths_and_bound_before_they_describe_t
 
     assert paths == ["team", "team/one", "team/two"]
     options = {"team/one": AgentOptions(model="gpt"), "team/three": AgentOptions(), "two": AgentOptions()}
-    with pytest.raises(InvalidRequestError, match="gpt|no model provider") as caught:
+    with pytest.raises(InvalidRequestError, match=r"gpt|no model provider") as caught:
         team.check(RunOptions(agents=options), APP)
     assert [v.field for v in caught.value.violations] == [
         'options.agents["team/one"].model',

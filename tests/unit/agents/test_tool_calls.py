@@ -139,11 +139,11 @@ async def cancel_itself() -> None:
 
 
 def unspeakable() -> None:
-    class Unspeakable(Exception):
+    class UnspeakableError(Exception):
         def __str__(self) -> str:
             raise ValueError
 
-    raise Unspeakable
+    raise UnspeakableError
 
 
 def stop_iteration() -> None:
