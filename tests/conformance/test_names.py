@@ -93,7 +93,7 @@ async def test_names_of_replicas(store: Store) -> None:
     request = CancelRequest(CancelMode.IMMEDIATE, "why")
     for number, name in enumerate(STRANGE):
         await store.request_cancel(RunKey("app", str(number)), request, now=NOW, remember_until=NOW)
-        found = await store.list_cancel_requests(ReplicaId(name), limit=99)
+        found = await store.list_with_mail(ReplicaId(name), limit=99)
         assert [item.key.request_id for item in found] == [str(number)]
     await store.release_lease(ReplicaId(STRANGE[1]))
     assert {item.owner for item in await store.list_orphans(limit=99)} == {*STRANGE[::2], STRANGE[1]}

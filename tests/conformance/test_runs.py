@@ -373,8 +373,8 @@ async def test_a_cancel_is_kept_whatever_is_appended(store: Store) -> None:
     await store.append(step)
 
     assert (await store.get_run(run.key)).cancel == SOFT
-    assert [r.key for r in await store.list_cancel_requests(ANN, limit=9)] == [run.key]
-    assert await store.list_cancel_requests(BOB, limit=9) == []
+    assert [r.key for r in await store.list_with_mail(ANN, limit=9)] == [run.key]
+    assert await store.list_with_mail(BOB, limit=9) == []
     assert (await store.request_cancel(run.key, SOFT, now=NOW, remember_until=NOW))[1] is False
     assert (await store.request_cancel(run.key, HARD, now=NOW, remember_until=NOW))[1] is True
     assert (await store.request_cancel(run.key, SOFT, now=NOW, remember_until=NOW))[1] is False
@@ -390,7 +390,7 @@ async def test_a_cancel_of_an_ended_run_changes_nothing(store: Store) -> None:
     assert not is_changed
     assert ended is not None
     assert ended.cancel is None
-    assert await store.list_cancel_requests(ANN, limit=9) == []
+    assert await store.list_with_mail(ANN, limit=9) == []
 
 
 async def test_a_cancel_before_its_run_is_remembered_for_a_while(store: Store) -> None:

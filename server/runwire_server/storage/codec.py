@@ -33,6 +33,7 @@ _KINDS: dict[str, type[Any]] = {
     "plugin_failed": ev.PluginFailed,
     "custom": ev.Custom,
 }
+_BESIDE = {"cancel", "fingerprint", "input", "mail", "due_time"}
 _NAMES = {payload_type: kind for kind, payload_type in _KINDS.items()}
 
 
@@ -74,12 +75,20 @@ def decode_event(kind: str, payload: str, envelope: str) -> ev.Event:
 
 
 def encode_run(run: Run) -> str:
-    """Return a run's record as text. Raises: as encode_event."""
+    """Return all of a run as text. Raises: as encode_event."""
     return _json(run)
 
 
+def encode_record(run: Run) -> str:
+    """Return what only the run's own appends change, as text. Raises: as encode_event.
+
+    The rest is kept beside it: the cancel, the fingerprint, the input, the mail, the due time.
+    """
+    return to_json(run, bytes_mode="base64", exclude=_BESIDE).decode()
+
+
 def decode_run(text: str) -> Run:
-    """Return the run's record."""
+    """Return the run. Of a record, what is kept beside it has its default."""
     run: Run = _adapters[Run].validate_json(text)
     return run
 

@@ -2,7 +2,8 @@
 
 What is deferred is a run's own progress: an append that continues, in the same attempt and the same state, where this
 store's last append of that run ended. Everything else is written through, after all that is queued of its session:
-a run's first append, a change of its state, its completion; sessions, state, tracks, claims, cancels. So are session
+a run's first append, a change of its state, its completion, what a run that waits writes, what reads its mail;
+sessions, state, tracks, claims, cancels, mail. So are session
 events, tracks and state from outside a run: their answers (a position, the merged state) only the store knows, and an
 answer is a promise.
 
@@ -279,9 +280,11 @@ class DeferredStore(ForwardingStore):
             await self._settled([head.newest])
         return self._inner
 
-    async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
+    async def claim_run(
+        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime, in_turn: bool = True
+    ) -> Run | None:
         """See storage.port.RunStore."""
-        run = await super().claim_run(key, owner, attempt=attempt, now=now)
+        run = await super().claim_run(key, owner, attempt=attempt, now=now, in_turn=in_turn)
         if run is not None:
             self._heads.pop(key, None)
         return run
@@ -318,9 +321,13 @@ class DeferredStore(ForwardingStore):
         """See storage.port.LiveStore."""
         return await self._inner.list_orphans(limit=limit)
 
-    async def list_cancel_requests(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+    async def list_due(self, now: datetime, *, limit: int) -> list[Run]:
+        """See storage.port.LiveStore. Nothing of a run that waits is queued."""
+        return await self._inner.list_due(now, limit=limit)
+
+    async def list_with_mail(self, owner: ReplicaId, *, limit: int) -> list[Run]:
         """See storage.port.LiveStore."""
-        return await self._inner.list_cancel_requests(owner, limit=limit)
+        return await self._inner.list_with_mail(owner, limit=limit)
 
     # The store itself
 
@@ -360,7 +367,10 @@ class DeferredStore(ForwardingStore):
 
 def _continues(write: Append, head: _Head) -> bool:
     """Whether the write only adds to what this store wrote, so that nobody else need see it at once."""
-    return (write.after, write.run.state) == (head.last_sequence, head.state) and head.failure is None
+    # Others look at the mail of a run, and at when one that waits is due.
+    concerns_others = write.mail_version is not None or write.run.state is RunState.WAITING
+    is_next = (write.after, write.run.state) == (head.last_sequence, head.state)
+    return is_next and not concerns_others and head.failure is None
 
 
 def _first(item: QueuedWrite) -> int:

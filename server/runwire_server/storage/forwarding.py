@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.mail import RunMail
 from runwire_server.domain.runs import CancelRequest, Run
 from runwire_server.domain.sessions import (
     EventQuery,
@@ -97,6 +98,14 @@ class ForwardingStore:
         """See storage.port.SessionEventStore."""
         return await (await self._at_session(key)).list_session_events(key, query)
 
+    async def find_session_event(self, key: SessionKey, event_id: str) -> SessionEvent | None:
+        """See storage.port.SessionEventStore."""
+        return await (await self._at_session(key)).find_session_event(key, event_id)
+
+    async def truncate_session(self, key: SessionKey, *, after: int, now: datetime) -> int:
+        """See storage.port.SessionEventStore."""
+        return await (await self._at_session(key)).truncate_session(key, after=after, now=now)
+
     async def append_track_events(
         self, key: SessionKey, track: str, payloads: Sequence[str], now: datetime
     ) -> list[TrackEvent]:
@@ -130,9 +139,9 @@ class ForwardingStore:
 
     # Runs
 
-    async def create_run(self, run: Run) -> tuple[Run, bool]:
+    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
-        return await (await self._at_session(run.session)).create_run(run)
+        return await (await self._at_session(run.session)).create_run(run, must_be_first=must_be_first)
 
     async def get_run(self, key: RunKey) -> Run:
         """See storage.port.RunStore."""
@@ -150,9 +159,18 @@ class ForwardingStore:
         store = await self._at_run(key)
         return await store.request_cancel(key, request, now=now, remember_until=remember_until)
 
-    async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
+    async def set_mail(
+        self, key: RunKey, mail: RunMail, *, version: int, due_time: datetime | None = None
+    ) -> Run | None:
         """See storage.port.RunStore."""
-        return await (await self._at_run(key)).claim_run(key, owner, attempt=attempt, now=now)
+        return await (await self._at_run(key)).set_mail(key, mail, version=version, due_time=due_time)
+
+    async def claim_run(
+        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime, in_turn: bool = True
+    ) -> Run | None:
+        """See storage.port.RunStore."""
+        store = await self._at_run(key)
+        return await store.claim_run(key, owner, attempt=attempt, now=now, in_turn=in_turn)
 
     async def append(self, write: Append) -> None:
         """See storage.port.RunStore."""

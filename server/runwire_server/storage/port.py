@@ -285,8 +285,8 @@ class RunStore(Protocol):
         """Take the run to work on it: raise its attempt from `attempt` by one, and make `owner` its owner.
 
         Return the run, or None when its attempt is not `attempt` any more, it has ended, or, with `in_turn`, an
-        earlier run of its session has not ended (first come, first served). A queued run becomes RUNNING with start_time `now`; any
-        other keeps its state.
+        earlier run of its session has not ended (first come, first served). A queued run becomes RUNNING with
+        start_time `now`; any other keeps its state.
         Of many at once, at most one succeeds. Appends of older attempts are refused from then on.
         Raises: NotFoundError.
         """
@@ -295,9 +295,9 @@ class RunStore(Protocol):
     async def append(self, write: Append) -> None:
         """Write events, session events, state and the run's record in one transaction.
 
-        `cancel` and `fingerprint` of the stored record are kept, whatever write.run has; so is `mail`, see Append. The session's update time
-        moves when it gets events or state, and its event limit holds. Session events and the session's own state are
-        dropped when the session is gone.
+        `cancel` and `fingerprint` of the stored record are kept, whatever write.run has; so is `mail`, see Append.
+        The session's update time moves when it gets events or state, and its event limit holds. Session events and
+        the session's own state are dropped when the session is gone.
 
         Raises:
             FencedError: The stored attempt is not write.run.attempt, or the log does not end at write.after, or the

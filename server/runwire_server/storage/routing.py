@@ -98,10 +98,15 @@ class RoutedStore(ForwardingStore):
             raise failures[0]
         return answers
 
-    async def _gathered(self, ask: Callable[[Store], Awaitable[list[Run]]], limit: int) -> list[Run]:
+    async def _gathered(
+        self,
+        ask: Callable[[Store], Awaitable[list[Run]]],
+        limit: int,
+        time_of: Callable[[Run], datetime] = lambda run: run.create_time,
+    ) -> list[Run]:
         """Return the oldest runs of all stores that answer. Raises: UnavailableError when that is none."""
         answers, failures = await self._ask_all(ask)
-        found = sorted((run for runs in answers for run in runs), key=lambda run: run.create_time)
+        found = sorted((run for runs in answers for run in runs), key=time_of)
         if failures and not found:
             raise failures[0]
         return found[:limit]
@@ -131,9 +136,15 @@ class RoutedStore(ForwardingStore):
         """See storage.port.LiveStore."""
         return await self._gathered(lambda store: store.list_orphans(limit=limit), limit)
 
-    async def list_cancel_requests(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+    async def list_due(self, now: datetime, *, limit: int) -> list[Run]:
         """See storage.port.LiveStore."""
-        return await self._gathered(lambda store: store.list_cancel_requests(owner, limit=limit), limit)
+        return await self._gathered(
+            lambda store: store.list_due(now, limit=limit), limit, lambda run: run.due_time or now
+        )
+
+    async def list_with_mail(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+        """See storage.port.LiveStore."""
+        return await self._gathered(lambda store: store.list_with_mail(owner, limit=limit), limit)
 
     async def clean_up(self, *, limit: int) -> int:
         """See storage.port.SessionStore."""

@@ -112,7 +112,7 @@ async def test_a_lease_is_kept_everywhere_and_runs_are_gathered_oldest_first() -
     cancel = CancelRequest(CancelMode.IMMEDIATE)
     for name, app in (("a", "first"), ("b", "second")):
         await store.request_cancel(RunKey(app, name), cancel, now=NOW, remember_until=NOW)
-    wanted = [run.key.request_id for run in await store.list_cancel_requests(ANN, limit=9)]
+    wanted = [run.key.request_id for run in await store.list_with_mail(ANN, limit=9)]
     assert sorted(wanted) == ["a", "b"]
     await store.release_lease(ANN)
 

@@ -106,9 +106,7 @@ class MemoryStore(MemorySessions):
         """See storage.port.RunStore."""
         log = self._log(key)
         run = log.run
-        is_behind = in_turn and any(
-            other.ordinal < log.ordinal for other in self._unfinished(run.session)
-        )
+        is_behind = in_turn and any(other.ordinal < log.ordinal for other in self._unfinished(run.session))
         if run.attempt != attempt or run.state.is_terminal or is_behind:
             return None
         if run.state is RunState.QUEUED:

@@ -7,16 +7,22 @@ from datetime import datetime
 from typing import Any
 
 from runwire_server.domain.content import JsonObject
-from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError, UnavailableError
+from runwire_server.domain.errors import (
+    FencedError,
+    NotFoundError,
+    RunwireError,
+    StaleMailError,
+    UnavailableError,
+)
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.state import Tier, merge_state, split_delta
-from runwire_server.storage.codec import StoredEvent, encode_event, encode_value
+from runwire_server.storage.codec import StoredEvent, encode_event, encode_record, encode_value
 from runwire_server.storage.group_commit import GroupCommit
 from runwire_server.storage.port import Append
 from runwire_server.storage.redis import scripts
 from runwire_server.storage.redis.database import Call
-from runwire_server.storage.redis.keys import Index, names_of, pack, to_micros
-from runwire_server.storage.redis.records import place_words, record_text, session_of, time_word, version_of
+from runwire_server.storage.redis.keys import RUN_INDEXES, Index, names_of, pack, to_micros
+from runwire_server.storage.redis.records import mail_words, place_words, session_of, time_word, version_of
 from runwire_server.storage.redis.runs import RedisRuns, run_id
 from runwire_server.storage.redis.site import Site
 from runwire_server.storage.redis.tiers import Conflicts, outbox_entry
@@ -24,12 +30,13 @@ from runwire_server.storage.redis.tiers import Conflicts, outbox_entry
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """An append as words: those before the session's state, the outbox's entry, and the events."""
+    """An append as words: those before the session's state, the outbox's entry, the mail, and the events."""
 
     write: Append
     opening: list[Any]
     own_delta: JsonObject | None
     outbox: str
+    mail: list[Any]
     events: list[Any]
 
     @property
@@ -102,6 +109,7 @@ class RedisAppends(RedisRuns):
         moved = [self._moved_by(p.write) for p in batch if p.is_to_session]
         dirty = [p.write.run.session for p in batch if p.outbox]
         hints = [site.hint(Index.DIRTY, *names_of(key)) for key in dirty]
+        moved += self._hints_of(batch)
         appends = [self._append_call(p, states) for p in batch]
         answers = await self._database.each([*hints, *moved], appends, moved)
         results = answers[len(hints) + len(moved) :][: len(batch)]
@@ -112,13 +120,22 @@ class RedisAppends(RedisRuns):
     def _moved_by(self, write: Append) -> Call:
         return self._site.moved(write.run.session, _date(write))
 
+    def _hints_of(self, batch: Sequence[_Prepared]) -> list[Call]:
+        calls: list[Call] = []
+        for write in (p.write for p in batch):
+            calls += self._site.waiting(write.run)
+            if write.mail_version is not None:
+                names = (*names_of(write.run.session), write.run.key.request_id)
+                calls.append(self._site.hint(Index.MAIL, *names))
+        return calls
+
     def _append_call(self, prepared: _Prepared, states: _States) -> Call:
         run = prepared.write.run
         if prepared.own_delta is None:
             change = ["0", "", "", ""]
         else:
             change = ["1", *states.merge(run.session, prepared.own_delta)]
-        words = [*prepared.opening, *change, prepared.outbox, *prepared.events]
+        words = [*prepared.opening, *change, prepared.outbox, *prepared.mail, *prepared.events]
         return self._site.of_session(scripts.RUN_APPEND, run.session, *words)
 
     async def _after(self, accepted: Sequence[_Prepared], scores: dict[SessionKey, Any]) -> None:
@@ -130,9 +147,7 @@ class RedisAppends(RedisRuns):
             if run.end_time is not None:
                 ended = [to_micros(run.end_time), member]
                 calls.append(Call("ZADD", [site.keys.index(Index.ENDED)], ended))
-            calls += [
-                Call("ZREM", [site.keys.index(index)], [member]) for index in (Index.LIVE, Index.CANCELS)
-            ]
+            calls += [Call("ZREM", [site.keys.index(index)], [member]) for index in RUN_INDEXES]
         try:
             await self._database.in_order(calls)
             for key in dict.fromkeys(p.write.run.session for p in accepted if p.outbox):
@@ -174,7 +189,7 @@ def _prepare(write: Append, event_limit: int) -> _Prepared:
         run_id(run.key),
         run.attempt,
         write.after,
-        record_text(run),
+        encode_record(run),
         run.last_sequence,
         "1" if run.state.is_terminal else "0",
         time_word(run.end_time),
@@ -182,7 +197,9 @@ def _prepare(write: Append, event_limit: int) -> _Prepared:
         event_limit,
         "1" if write.session_events or write.state_delta else "0",
     ]
-    return _Prepared(write, opening, parts.get(Tier.SESSION), outbox_entry(parts, at), events)
+    mail = ["", "", ""] if write.mail_version is None else [write.mail_version, *mail_words(run.mail)]
+    mail.insert(0, time_word(run.due_time))
+    return _Prepared(write, opening, parts.get(Tier.SESSION), outbox_entry(parts, at), mail, events)
 
 
 def _date(write: Append) -> datetime:
@@ -197,6 +214,8 @@ def _refusal(write: Append, answer: Any) -> Exception | None:
         return made
     if answer == "missing":
         return NotFoundError("run", write.run.key.request_id)
+    if answer == "stale":
+        return StaleMailError(f"the mail of run {write.run.key.request_id!r} has changed")
     if answer == "fenced":
         return FencedError(f"run {write.run.key.request_id!r} is written by another attempt")
     return None

@@ -9,9 +9,10 @@ from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import AlreadyExistsError, NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.runs import busy_session
 from runwire_server.domain.sessions import EventQuery, SessionCopy, SessionEvent, TrackEvent
 from runwire_server.domain.state import Tier, merge_state, split_delta
-from runwire_server.storage.codec import encode_value
+from runwire_server.storage.codec import decode_run, encode_value
 from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page
 from runwire_server.storage.redis import scripts
@@ -100,6 +101,27 @@ class RedisConversation(RedisListing):
         if not is_there:
             raise NotFoundError("session", key.session_id)
         return [session_event_of(*row) for row in pairs(rows, 4)]
+
+    async def find_session_event(self, key: SessionKey, event_id: str) -> SessionEvent | None:
+        """See storage.port.SessionEventStore."""
+        find = self._site.of_session(scripts.SESSION_FIND, key, event_id)
+        is_there, *found = await self._database.call(find)
+        if not is_there:
+            raise NotFoundError("session", key.session_id)
+        return session_event_of(*found) if found else None
+
+    async def truncate_session(self, key: SessionKey, *, after: int, now: datetime) -> int:
+        """See storage.port.SessionEventStore."""
+        moved = self._site.moved(key, now)
+        cut = self._site.of_session(scripts.SESSION_TRUNCATE, key, to_micros(now), after)
+        answers = await self._database.in_order([moved], [cut], [moved])
+        count, *busy = answers[1]
+        if count == -1:
+            await self._forget(key)
+            raise NotFoundError("session", key.session_id)
+        if busy:
+            raise busy_session(decode_run(busy[0]).key)
+        return int(count)
 
     # Tracks
 

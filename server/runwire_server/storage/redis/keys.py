@@ -27,8 +27,9 @@ class Index(StrEnum):
     """Indexes over everything. A member is JSON, a list of names.
 
     SESSIONS, USERS, APPS: what has something in a tier. LIVE: runs that have not ended. CANCELS: runs with a cancel.
-    ENDED: runs by end time. DUE: sessions and states by when something of theirs may have expired. DIRTY: sessions
-    that somebody writes in more than one step at the moment, or did when it died.
+    MAIL: runs that have had mail. WAITING: runs that wait, by when they are due. ENDED: runs by end time. DUE:
+    sessions and states by when something of theirs may have expired. DIRTY: sessions that somebody writes in more
+    than one step at the moment, or did when it died.
     """
 
     SESSIONS = "sessions"
@@ -36,9 +37,15 @@ class Index(StrEnum):
     APPS = "apps"
     LIVE = "live"
     CANCELS = "cancels"
+    MAIL = "mail"
+    WAITING = "waiting"
     ENDED = "ended"
     DUE = "due"
     DIRTY = "dirty"
+
+
+# Where a run is that has not ended.
+RUN_INDEXES = (Index.LIVE, Index.CANCELS, Index.MAIL, Index.WAITING)
 
 
 class Keys:

@@ -7,17 +7,19 @@ from typing import Any
 
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.mail import NO_MAIL, RunMail
 from runwire_server.domain.retention import Expiry
-from runwire_server.domain.runs import CancelMode, CancelRequest, Run, RunInput
+from runwire_server.domain.runs import CancelMode, CancelRequest, Run
 from runwire_server.domain.sessions import Session, SessionEvent, TrackEvent, is_user_event
 from runwire_server.storage.codec import (
     StoredEvent,
     decode_event,
     decode_input,
+    decode_mail,
     decode_run,
     decode_value,
     encode_event,
-    encode_run,
+    encode_mail,
 )
 from runwire_server.storage.redis.keys import from_micros, span_micros, to_micros
 
@@ -78,9 +80,9 @@ def track_event_of(position: str, create: str, payload: str) -> TrackEvent:
     return TrackEvent(int(position), from_micros(create), payload)
 
 
-def record_text(run: Run) -> str:
-    """Return what changes in a run's life."""
-    return encode_run(replace(run, cancel=None, fingerprint="", input=RunInput()))
+def mail_words(mail: RunMail) -> tuple[str, int]:
+    """Return a run's mail, empty for none, and its version."""
+    return "" if mail == NO_MAIL else encode_mail(mail), mail.version
 
 
 def cancel_of(mode: str | None, reason: str | None) -> CancelRequest | None:
@@ -90,6 +92,12 @@ def cancel_of(mode: str | None, reason: str | None) -> CancelRequest | None:
 
 def run_of(row: Sequence[Any]) -> Run:
     """Return a run out of what run_common.lua's `row` gives."""
-    record, fingerprint, asked, mode, reason, _version = row
-    run = replace(decode_run(record), fingerprint=fingerprint, input=decode_input(asked))
-    return replace(run, cancel=cancel_of(mode, reason))
+    record, fingerprint, asked, mode, reason, _version, mail, due = row
+    return replace(
+        decode_run(record),
+        fingerprint=fingerprint,
+        input=decode_input(asked),
+        cancel=cancel_of(mode, reason),
+        mail=decode_mail(mail) if mail else NO_MAIL,
+        due_time=from_micros(due) if due else None,
+    )

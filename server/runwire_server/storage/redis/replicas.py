@@ -1,16 +1,24 @@
 """What replicas need to know of each other, and what is swept when one of them has died."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
-from runwire_server.domain.runs import Run
+from runwire_server.domain.runs import NOBODY, Run, RunState
 from runwire_server.domain.state import Tier
 from runwire_server.storage.redis import scripts
 from runwire_server.storage.redis.appends import RedisAppends
 from runwire_server.storage.redis.database import Call
-from runwire_server.storage.redis.keys import Index, names_of, pack, span_micros, to_micros, unpack
+from runwire_server.storage.redis.keys import (
+    RUN_INDEXES,
+    Index,
+    names_of,
+    pack,
+    span_micros,
+    to_micros,
+    unpack,
+)
 from runwire_server.storage.redis.records import run_of, session_of
 from runwire_server.storage.redis.runs import run_id, run_root
 from runwire_server.storage.redis.site import STALE_MICROS
@@ -51,32 +59,88 @@ class RedisReplicas(RedisAppends):
         while len(found) < limit:
             time, entries = await self._site.hints(index, low=after, limit=_CHUNK)
             runs = await self._runs_of([member for member, _ in entries])
+            await self._repair_due(runs)
             for (member, score), run in zip(entries, runs, strict=True):
                 if run is None:
                     if score < time - STALE_MICROS:
                         await self._give_up(member, score)
                 elif run.state.is_terminal:
                     await self._settle(member, run)
-                elif run.owner not in alive:
+                elif run.owner not in {NOBODY, *alive}:
                     found.append(run)
             if len(entries) < _CHUNK:
                 break
             after = f"({entries[-1][1]}"
         return found[:limit]
 
-    async def list_cancel_requests(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+    async def _repair_due(self, runs: Sequence[Run | None]) -> None:
+        """Say again when runs are due that wait: who wrote that may have died before it was said for good."""
+        site = self._site
+        waiting = {
+            pack(*names_of(run.session), run.key.request_id): (run, run.due_time)
+            for run in runs
+            if run is not None and run.state is RunState.WAITING and run.due_time is not None
+        }
+        if not waiting:
+            return
+        scores = await self._database.call(Call("ZMSCORE", [site.keys.index(Index.WAITING)], list(waiting)))
+        late = [
+            site.due_run(run, due_time)
+            for (run, due_time), score in zip(waiting.values(), scores, strict=True)
+            if score is None or float(score) > to_micros(due_time)
+        ]
+        await self._database.in_order(late)
+
+    async def list_due(self, now: datetime, *, limit: int) -> list[Run]:
+        """See storage.port.LiveStore. Also puts right what the index has wrong."""
+        cancelled = await self._marked(
+            Index.CANCELS, limit, lambda run: run.state is RunState.WAITING and run.cancel is not None
+        )
+        found = {run.key: run for run in cancelled}
+        site, left, kept = self._site, limit, 0
+        index, high = site.keys.index(Index.WAITING), str(to_micros(now))
+        while left > 0:
+            _, entries = await site.hints(index, high=high, limit=_CHUNK, offset=kept)
+            runs = await self._runs_of([member for member, _ in entries])
+            wrong: list[Call] = []
+            for (member, score), run in zip(entries, runs, strict=True):
+                if run is None or run.state is not RunState.WAITING or run.due_time is None:
+                    wrong.append(site.drop_hint(index, member, score))
+                elif run.due_time > now:
+                    moved = [member, score, to_micros(run.due_time)]
+                    wrong.append(Call(scripts.HINT_MOVE, [index], moved))
+                else:
+                    found[run.key] = run
+                    left -= 1
+            # One that was said again meanwhile stays for the next time.
+            kept += len(entries) - sum(await self._database.in_order(wrong))
+            if len(entries) < _CHUNK:
+                break
+        return sorted(found.values(), key=lambda run: run.due_time or now)[:limit]
+
+    async def list_with_mail(self, owner: ReplicaId, *, limit: int) -> list[Run]:
         """See storage.port.LiveStore."""
+        cancelled = await self._marked(
+            Index.CANCELS, limit, lambda run: run.owner == owner and run.cancel is not None
+        )
+        written_to = await self._marked(
+            Index.MAIL, limit, lambda run: run.owner == owner and run.mail.version > 0
+        )
+        return list({run.key: run for run in (*cancelled, *written_to)}.values())[:limit]
+
+    async def _marked(self, which: Index, limit: int, is_wanted: Callable[[Run], bool]) -> list[Run]:
+        """Return runs of an index that have not ended and are wanted, those first that came into it first."""
         found: list[Run] = []
-        index, after = self._site.keys.index(Index.CANCELS), "-inf"
+        index, after = self._site.keys.index(which), "-inf"
         while len(found) < limit:
             time, entries = await self._site.hints(index, low=after, limit=_CHUNK)
             runs = await self._runs_of([member for member, _ in entries])
             for (member, score), run in zip(entries, runs, strict=True):
                 if run is None or run.state.is_terminal:
-                    # Not at once: the run may be about to be made, or its cancel to be written.
+                    # Not at once: the run may be about to be made, or what is said of it to be written.
                     if score < time - STALE_MICROS:
                         await self._database.call(self._site.drop_hint(index, member, score))
-                elif run.owner == owner and run.cancel is not None:
+                elif is_wanted(run):
                     found.append(run)
             if len(entries) < _CHUNK:
                 break
@@ -94,7 +158,7 @@ class RedisReplicas(RedisAppends):
         ended = [to_micros(run.end_time or run.create_time), member]
         await self._database.in_order(
             [Call("ZADD", [site.keys.index(Index.ENDED)], ended)],
-            [Call("ZREM", [site.keys.index(index)], [member]) for index in (Index.LIVE, Index.CANCELS)],
+            [Call("ZREM", [site.keys.index(index)], [member]) for index in RUN_INDEXES],
         )
 
     async def _give_up(self, member: str, score: int) -> None:

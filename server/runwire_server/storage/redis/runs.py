@@ -15,8 +15,9 @@ from typing import Any
 from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
-from runwire_server.domain.runs import CancelMode, CancelRequest, Run, RunState
-from runwire_server.storage.codec import decode_event, decode_run, encode_input, encode_run
+from runwire_server.domain.mail import RunMail
+from runwire_server.domain.runs import CancelMode, CancelRequest, Run, RunState, busy_session
+from runwire_server.storage.codec import decode_event, decode_run, encode_input, encode_record, encode_run
 from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page, RunFilter
 from runwire_server.storage.redis import scripts
@@ -31,23 +32,26 @@ from runwire_server.storage.redis.keys import (
     to_micros,
     unpack,
 )
-from runwire_server.storage.redis.records import cancel_of, record_text, run_of
+from runwire_server.storage.redis.records import cancel_of, mail_words, run_of, time_word
 from runwire_server.storage.redis.site import Site
 from runwire_server.storage.redis.tiers import Conflicts
 
-_ROW = ("record", "fingerprint", "input", "mode", "reason", "version")
+_ROW = ("record", "fingerprint", "input", "mode", "reason", "version", "mail", "due")
 _PLACES_MAX = 10_000
 _CHUNK = 200
+# What lua/run_create.lua answers to who is refused.
+_NO_SESSION, _BUSY = -1, -2
 _MARK_SLACK = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Where a run is. `run` is what it shall be, until it has been made."""
+    """Where a run is. `run` is what it shall be, until it has been made, and `must_be_first` as in create_run."""
 
     token: str
     session: SessionKey
     run: Run | None
+    must_be_first: bool
 
 
 class RedisRuns(RedisConversation):
@@ -59,14 +63,15 @@ class RedisRuns(RedisConversation):
 
     # Making
 
-    async def create_run(self, run: Run) -> tuple[Run, bool]:
+    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
         keys = [self._site.keys.pointer(run.key), self._site.keys.mark(run.key)]
         names = pack(*names_of(run.session))
         while True:
             # A new token in every round: one that was refused never makes a run.
             words = [secrets.token_hex(12), names, encode_run(run), to_micros(run.create_time)]
-            is_mine, *fields = await self._database.call(Call(scripts.POINTER_TAKE, keys, words))
+            take = Call(scripts.POINTER_TAKE, keys, [*words, "1" if must_be_first else ""])
+            is_mine, *fields = await self._database.call(take)
             pointer = _pointer(fields)
             if pointer.run is None:
                 found = await self._row(run.key, pointer.session)
@@ -78,20 +83,26 @@ class RedisRuns(RedisConversation):
                 # Somebody else's request, who is at it just now. This one will be refused.
                 return await self._stored(pointer) or pointer.run, False
             planned = pointer.run if is_mine else replace(pointer.run, owner=run.owner)
-            answer = await self._finish(replace(pointer, run=planned), is_worker=True)
-            if answer is not None:
+            # Who must be first does not get as new what somebody else made without looking for others.
+            is_worker = bool(is_mine) or pointer.must_be_first or not must_be_first
+            answer = await self._finish(replace(pointer, run=planned), is_worker=is_worker)
+            if answer[0] >= 0:
                 return run_of(answer[1:]), answer[0] == 1
-            if pointer.session == run.session:
+            if pointer.session != run.session:
+                continue
+            if answer[0] == _NO_SESSION:
                 raise NotFoundError("session", run.session.session_id)
+            if answer[0] == _BUSY and must_be_first:
+                raise busy_session(decode_run(answer[1]).key)
 
     async def _stored(self, pointer: Pointer) -> Run | None:
         row = await self._row(pointer.run.key, pointer.session) if pointer.run is not None else None
         return None if row is None else run_of(row)
 
-    async def _finish(self, pointer: Pointer, *, is_worker: bool) -> list[Any] | None:
-        """Make the run of a pointer, unless it is there. Return whether it is new and its row.
+    async def _finish(self, pointer: Pointer, *, is_worker: bool) -> list[Any]:
+        """Make the run of a pointer, unless it is there. Return what lua/run_create.lua says.
 
-        None when the session is gone: then the pointer is, too.
+        When that refuses, the pointer is gone, too.
         """
         site, run = self._site, pointer.run
         assert run is not None  # noqa: S101 -- callers look
@@ -99,26 +110,31 @@ class RedisRuns(RedisConversation):
         hints = [site.hint(Index.LIVE, *member), self._listed_run(run)]
         if run.cancel is not None:
             hints.append(site.hint(Index.CANCELS, *member))
+        if run.mail.version:
+            hints.append(site.hint(Index.MAIL, *member))
+        hints += site.waiting(run)
         make = site.of_session(
             scripts.RUN_CREATE,
             pointer.session,
             run_id(run.key),
             pointer.token,
             "1" if is_worker else "0",
-            record_text(run),
+            encode_record(run),
             run.fingerprint,
             encode_input(run.input),
             run.cancel.mode.value if run.cancel else "",
             run.cancel.reason if run.cancel else "",
+            *mail_words(run.mail),
+            time_word(run.due_time),
+            "1" if pointer.must_be_first else "0",
         )
-        answer = (await self._database.in_order(hints, [make]))[-1]
-        if answer[0] == -1:
+        answer: list[Any] = (await self._database.in_order(hints, [make]))[-1]
+        if answer[0] < 0:
             await self._free(run.key, pointer.token)
-            return None
+            return answer
         pair = [site.keys.pointer(run.key), site.keys.mark(run.key)]
         await self._database.call(Call(scripts.POINTER_STRIP, pair, [pointer.token]))
-        found: list[Any] = answer
-        return found
+        return answer
 
     async def _free(self, key: RunKey, token: str) -> None:
         self._places.pop(key, None)
@@ -153,7 +169,7 @@ class RedisRuns(RedisConversation):
         return pointer.session, await self._row(key, pointer.session)
 
     async def _pointer(self, key: RunKey) -> Pointer | None:
-        words = ["token", "names", "run", "mode", "reason"]
+        words = ["token", "names", "run", "mode", "reason", "first"]
         fields = await self._database.call(Call("HMGET", [self._site.keys.pointer(key)], words))
         return None if fields[0] is None else _pointer(fields)
 
@@ -267,7 +283,31 @@ class RedisRuns(RedisConversation):
         is_done = await self._database.call(Call(scripts.MARK_CANCEL, keys, words))
         return (None, True) if is_done == 1 else None
 
-    async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
+    async def set_mail(
+        self, key: RunKey, mail: RunMail, *, version: int, due_time: datetime | None = None
+    ) -> Run | None:
+        """See storage.port.RunStore."""
+        session, row = await self._require(key)
+        run = run_of(row)
+        if run.mail.version != version or run.state.is_terminal:
+            return None
+        hint = self._site.hint(Index.MAIL, *names_of(session), key.request_id)
+        due = [] if due_time is None else [self._site.due_run(run, due_time)]
+        words = [run_id(key), version, *mail_words(mail), time_word(due_time)]
+        write = self._site.of_session(scripts.RUN_MAIL, session, *words)
+        # When it is due is said before and after: who reads the index in between may find that it is not yet.
+        reading = [self._row_call(key, session)]
+        *_, answer, row = await self._database.in_order([hint, *due], [write], reading)
+        await self._database.in_order(due)
+        if answer == -1:
+            raise NotFoundError("run", key.request_id)
+        if answer == 0:
+            return None
+        return run_of(row) if row[0] is not None else replace(run, mail=mail)
+
+    async def claim_run(
+        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime, in_turn: bool = True
+    ) -> Run | None:
         """See storage.port.RunStore."""
         conflicts = Conflicts(self._database.command_seconds)
         while True:
@@ -278,15 +318,15 @@ class RedisRuns(RedisConversation):
             if run.state is RunState.QUEUED:
                 run = replace(run, state=RunState.RUNNING, start_time=now)
             run = replace(run, attempt=attempt + 1, owner=owner)
-            claim = self._site.of_session(
-                scripts.RUN_CLAIM, session, run_id(key), row[5], record_text(run), run.attempt
-            )
+            words = [run_id(key), row[5], encode_record(run), run.attempt, "1" if in_turn else "0"]
+            claim = self._site.of_session(scripts.RUN_CLAIM, session, *words)
             answer, found = await self._database.in_order([claim], [self._row_call(key, session)])
             if answer == -1:
                 return None
             if answer == 1:
-                # With a cancel that came meanwhile.
-                return replace(run, cancel=cancel_of(found[3], found[4]))
+                # With what others wrote meanwhile.
+                stored = run if found[0] is None else run_of(found)
+                return replace(run, cancel=stored.cancel, mail=stored.mail, due_time=stored.due_time)
             await conflicts.again()
 
 
@@ -301,11 +341,11 @@ def run_root(site: Site, key: RunKey, session: SessionKey) -> str:
 
 
 def _pointer(fields: Sequence[Any]) -> Pointer:
-    token, names, text, mode, reason = fields
+    token, names, text, mode, reason, first = fields
     run = decode_run(text) if text else None
     if run is not None and mode:
         run = replace(run, cancel=CancelRequest(CancelMode(mode), reason or ""))
-    return Pointer(token, SessionKey(*unpack(names)), run)
+    return Pointer(token, SessionKey(*unpack(names)), run, first == "1")
 
 
 def _is_of(names: Sequence[str], wanted: RunFilter) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.retention import Retention
+from runwire_server.domain.runs import Run, RunState
 from runwire_server.storage.redis import scripts
 from runwire_server.storage.redis.database import Call, Database
 from runwire_server.storage.redis.keys import Index, Keys, names_of, pack, to_micros
@@ -56,6 +57,17 @@ class Site:
         micros = expire if isinstance(expire, int) else to_micros(expire)
         return [Call("ZADD", [self.keys.index(Index.DUE)], ["LT", micros, pack(*names)])]
 
+    def waiting(self, run: Run) -> list[Call]:
+        """Return a call that says when a run that waits is due; none for a run that does not wait, or for ever."""
+        if run.state is not RunState.WAITING or run.due_time is None:
+            return []
+        return [self.due_run(run, run.due_time)]
+
+    def due_run(self, run: Run, due_time: datetime) -> Call:
+        """Return a call that says that a run may be due then."""
+        member = pack(*names_of(run.session), run.key.request_id)
+        return Call("ZADD", [self.keys.index(Index.WAITING)], ["LT", to_micros(due_time), member])
+
     def listed(self, key: SessionKey, update: datetime | int) -> list[Call]:
         """Return calls that put a session into its user's list and into the list of all."""
         micros = update if isinstance(update, int) else to_micros(update)
@@ -82,7 +94,7 @@ class Site:
     ) -> tuple[int, list[tuple[str, int]]]:
         """Return the server's time in microseconds, and members of an index with their scores."""
         ends = (high, low) if newest_first else (low, high)
-        arguments = ["1" if newest_first else "0", *ends, 0, limit]
+        arguments = ["1" if newest_first else "0", *ends, offset, limit]
         time_text, *rows = await self.database.call(Call(scripts.HINT_LIST, [key], arguments))
         return int(time_text), list(zip(rows[::2], (int(float(score)) for score in rows[1::2]), strict=True))
 

@@ -10,20 +10,27 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
-from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError
+from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError, StaleMailError
 from runwire_server.domain.ids import RunKey
 from runwire_server.domain.sessions import SessionEvent
 from runwire_server.storage.codec import StoredEvent, encode_event, encode_value
 from runwire_server.storage.port import Append
 from runwire_server.storage.sql.events import event_row
-from runwire_server.storage.sql.runs import ENDED, changing_columns
+from runwire_server.storage.sql.runs import ENDED, changing_columns, mail_columns
 from runwire_server.storage.sql.tables import run_events, runs
 from runwire_server.storage.sql.talking import Talk, write_talks
 from runwire_server.storage.sql.transaction import Transaction
 
 # Names of one owner at a time: SQLite looks whole tables through for pairs of columns that are IN a list.
 _PLACES = (
-    select(runs.c.ordinal, runs.c.request_id, runs.c.attempt, runs.c.last_sequence, runs.c.state)
+    select(
+        runs.c.ordinal,
+        runs.c.request_id,
+        runs.c.attempt,
+        runs.c.last_sequence,
+        runs.c.state,
+        runs.c.mail_version,
+    )
     .where(runs.c.app_name == bindparam("app"), runs.c.request_id.in_(bindparam("names", expanding=True)))
     .order_by(runs.c.request_id)
     .with_for_update()
@@ -40,6 +47,7 @@ class _Place:
     attempt: int
     last_sequence: int
     has_ended: bool
+    mail_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class PreparedAppend:
 
     write: Append
     run: dict[str, Any]
+    mail: dict[str, Any] | None
     events: list[dict[str, Any]]
     talk: Talk | None
 
@@ -76,6 +85,7 @@ def prepare(write: Append) -> PreparedAppend:
     return PreparedAppend(
         write,
         changing_columns(run),
+        None if write.mail_version is None else mail_columns(run.mail),
         [{"sequence": event.sequence, **stored[id(event)].columns()} for event in write.events],
         talk,
     )
@@ -104,6 +114,7 @@ def _append_logs(t: Transaction, appends: Mapping[int, PreparedAppend]) -> dict[
     places = _lock_runs(t, {prepared.write.run.key for prepared in appends.values()})
     refusals: dict[int, RunwireError] = {}
     advances: dict[int, dict[str, Any]] = {}
+    mails: dict[int, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
     for number, prepared in appends.items():
         refusal = _check(places, prepared.write)
@@ -113,9 +124,13 @@ def _append_logs(t: Transaction, appends: Mapping[int, PreparedAppend]) -> dict[
         run = places[prepared.write.run.key].run
         # Of several appends to a run the last record counts.
         advances[run] = {"of_run": run, **prepared.run}
+        if prepared.mail is not None:
+            mails[run] = {"of_run": run, **prepared.mail}
         rows.extend({"run": run, **row} for row in prepared.events)
     if advances:
         t.execute_many(_ADVANCE, list(advances.values()))
+    if mails:
+        t.execute_many(_ADVANCE, list(mails.values()))
     if rows:
         t.execute_many(_INSERT, rows)
     return refusals
@@ -128,6 +143,10 @@ def _check(places: Mapping[RunKey, _Place], write: Append) -> RunwireError | Non
         return NotFoundError("run", write.run.key.request_id)
     if place.has_ended or (place.attempt, place.last_sequence) != (write.run.attempt, write.after):
         return FencedError(f"run {write.run.key.request_id!r} is written by another attempt")
+    if write.mail_version is not None:
+        if place.mail_version != write.mail_version:
+            return StaleMailError(f"the mail of run {write.run.key.request_id!r} has changed")
+        place.mail_version = write.run.mail.version
     place.last_sequence, place.has_ended = write.run.last_sequence, write.run.state.is_terminal
     return None
 
@@ -143,6 +162,6 @@ def _lock_runs(t: Transaction, keys: Iterable[RunKey]) -> dict[RunKey, _Place]:
     for app, same_app in groupby(sorted(keys), key=lambda key: key.app_name):
         names = [key.request_id for key in same_app]
         for row in t.execute(_PLACES, {"app": app, "names": names}):
-            place = _Place(row.ordinal, row.attempt, row.last_sequence, row.state in ENDED)
+            place = _Place(row.ordinal, row.attempt, row.last_sequence, row.state in ENDED, row.mail_version)
             found[RunKey(app, row.request_id)] = place
     return found

@@ -26,6 +26,27 @@ _DROP = delete(session_events).where(
     session_events.c.position < bindparam("first_kept"),
     session_events.c.position != bindparam("anchor"),
 )
+# So many events in one statement.
+_CHUNK = 2000
+_AFTER = (
+    session_events.c.session == bindparam("of_session"),
+    session_events.c.position > bindparam("after"),
+)
+_EDGE = (
+    select(session_events.c.position)
+    .where(*_AFTER)
+    .order_by(session_events.c.position)
+    .limit(1)
+    .offset(_CHUNK - 1)
+)
+_CUT = delete(session_events).where(*_AFTER)
+_CUT_PART = _CUT.where(session_events.c.position <= bindparam("edge"))
+_LAST_USER = (
+    select(session_events.c.position)
+    .where(session_events.c.session == bindparam("of_session"), session_events.c.is_user == 1)
+    .order_by(session_events.c.position.desc())
+    .limit(1)
+)
 
 
 def trim(t: Transaction, locked: LockedSession) -> None:
@@ -38,6 +59,31 @@ def trim(t: Transaction, locked: LockedSession) -> None:
         _DROP, {"of_session": locked.id, "first_kept": found, "anchor": locked.last_user_position}
     )
     locked.event_count -= dropped.rowcount
+
+
+def truncate(t: Transaction, locked: LockedSession, after: int) -> int:
+    """Delete a locked session's events after that position. Return how many."""
+    count = 0
+    place = {"of_session": locked.id, "after": after}
+    while (edge := t.execute(_EDGE, place).scalar_one_or_none()) is not None:
+        count += t.execute(_CUT_PART, {**place, "edge": edge}).rowcount
+    count += t.execute(_CUT, place).rowcount
+    locked.event_count -= count
+    locked.last_user_position = t.execute(_LAST_USER, {"of_session": locked.id}).scalar_one_or_none() or 0
+    return count
+
+
+def find_event(t: Transaction, key: SessionKey, event_id: str) -> SessionEvent | None:
+    """Return the session's first event of that id. Raises: NotFoundError."""
+    session = select(session_rows.c.id).where(sessions.IS_LIVE, sessions.is_kept(t)).scalar_subquery()
+    wanted = select(session_events).where(
+        session_events.c.session == session, session_events.c.event_id == event_id
+    )
+    row = t.execute(wanted.order_by(session_events.c.position).limit(1), sessions.named(key)).first()
+    if row is None:
+        sessions.require(t, key)
+        return None
+    return event_of(row)
 
 
 def list_events(t: Transaction, key: SessionKey, query: EventQuery) -> list[SessionEvent]:

@@ -4,23 +4,42 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, select, text, update
+from sqlalchemy import Row, and_, bindparam, delete, func, insert, literal_column, or_, select, text, update
 
 from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
-from runwire_server.domain.ids import ReplicaId, RunKey
-from runwire_server.domain.runs import TERMINAL_STATES, CancelMode, CancelRequest, Run, RunInput, RunState
+from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.mail import NO_MAIL, RunMail
+from runwire_server.domain.runs import (
+    NOBODY,
+    TERMINAL_STATES,
+    CancelMode,
+    CancelRequest,
+    Run,
+    RunState,
+    busy_session,
+)
 from runwire_server.storage.codec import (
     decode_event,
     decode_input,
+    decode_mail,
     decode_run,
     encode_input,
-    encode_run,
+    encode_mail,
+    encode_record,
 )
 from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page, RunFilter
 from runwire_server.storage.sql import locking
-from runwire_server.storage.sql.tables import cancel_marks, leases, run_events, runs, to_micros
+from runwire_server.storage.sql.tables import (
+    cancel_marks,
+    leases,
+    optional_micros,
+    optional_time,
+    run_events,
+    runs,
+    to_micros,
+)
 from runwire_server.storage.sql.transaction import Transaction
 
 ENDED = tuple(state.value for state in TERMINAL_STATES)
@@ -37,17 +56,18 @@ _FIND = select(runs).where(_IS_RUN)
 _FIND_LOCKED = _FIND.with_for_update()
 _LAST = select(runs.c.last_sequence).where(_IS_RUN)
 _INSERT = insert(runs)
-_EARLIER = (
-    select(runs.c.ordinal)
+_UNFINISHED = (
+    select(runs.c.ordinal, runs.c.request_id)
     .where(
         runs.c.app_name == bindparam("of_app"),
         runs.c.user_id == bindparam("of_user"),
         runs.c.session_id == bindparam("of_session"),
-        runs.c.ordinal < bindparam("of_run"),
         runs.c.state.in_(_LIVE),
     )
+    .order_by(runs.c.ordinal)
     .limit(1)
 )
+_EARLIER = _UNFINISHED.where(runs.c.ordinal < bindparam("of_run"))
 _CHANGE = update(runs).where(runs.c.ordinal == bindparam("of_run"))
 _LOG = (
     select(run_events)
@@ -63,15 +83,37 @@ _DROP_MARK = delete(cancel_marks).where(_IS_MARK)
 _IS_REPLICA = leases.c.replica == bindparam("of_replica")
 _LEASE = select(leases.c.replica).where(_IS_REPLICA).with_for_update()
 _RENEW = update(leases).where(_IS_REPLICA)
+# Written out: only so do databases use an index of those that wait.
+_WAITS = runs.c.state == literal_column(f"'{RunState.WAITING.value}'")
+_DUE = (
+    select(runs)
+    .where(_WAITS, runs.c.due_time <= bindparam("at"))
+    .order_by(runs.c.due_time, runs.c.ordinal)
+    .limit(bindparam("limit"))
+)
+_CANCELLED = (
+    select(runs)
+    .where(_WAITS, runs.c.cancel_mode.is_not(None))
+    .order_by(func.coalesce(runs.c.due_time, bindparam("at")), runs.c.ordinal)
+    .limit(bindparam("limit"))
+)
 
 
-def create(t: Transaction, run: Run) -> tuple[Run, bool]:
-    """Save a new run, with the cancel that came before it. Return it and whether it is new."""
+def create(t: Transaction, run: Run, *, must_be_first: bool) -> tuple[Run, bool]:
+    """Save a new run, with the cancel that came before it. Return it and whether it is new.
+
+    Raises: NotFoundError, BusyError.
+    """
     known = _find(t, run.key)
     if known is not None:
         return _run(known), False
     # Locked, so that ordinals of one session are committed in their order, which is that of its queue.
     locking.lock(t, run.session)
+    if must_be_first:
+        # It may have been made while this waited; then the run at work is itself.
+        if (known := _find(t, run.key)) is not None:
+            return _run(known), False
+        require_idle(t, run.session)
     mark = t.execute(_MARK, _named(run.key)).first()
     if mark is not None:
         t.execute(_DROP_MARK, _named(run.key))
@@ -88,8 +130,18 @@ def create(t: Transaction, run: Run) -> tuple[Run, bool]:
         "fingerprint": run.fingerprint,
         "input": encode_input(run.input),
     }
-    t.execute(_INSERT, {**columns, **changing_columns(run)})
+    t.execute(_INSERT, {**columns, **mail_columns(run.mail), **changing_columns(run)})
     return run, True
+
+
+def require_idle(t: Transaction, session: SessionKey) -> None:
+    """Raises: BusyError when a run of the session, which is locked, has not ended."""
+    names = (session.app_name, session.user_id, session.session_id)
+    at_work = t.execute(
+        _UNFINISHED, dict(zip(("of_app", "of_user", "of_session"), names, strict=True))
+    ).first()
+    if at_work is not None:
+        raise busy_session(RunKey(session.app_name, at_work.request_id))
 
 
 def get(t: Transaction, key: RunKey) -> Run:
@@ -125,6 +177,21 @@ def request_cancel(
     changes = {"cancel_mode": request.mode.value, "cancel_reason": request.reason}
     t.execute(_CHANGE, {"of_run": row.ordinal, **changes})
     return replace(run, cancel=request), True
+
+
+def set_mail(
+    t: Transaction, key: RunKey, mail: RunMail, version: int, due_time: datetime | None
+) -> Run | None:
+    """Replace the mail of that version. Raises: NotFoundError."""
+    row = _require(t, key, is_locked=True)
+    if row.mail_version != version or row.state in ENDED:
+        return None
+    changes = mail_columns(mail)
+    if due_time is not None:
+        changes["due_time"] = to_micros(due_time)
+    t.execute(_CHANGE, {"of_run": row.ordinal, **changes})
+    run = _run(row)
+    return replace(run, mail=mail, due_time=due_time or run.due_time)
 
 
 def _remember(t: Transaction, key: RunKey, request: CancelRequest, now: datetime, until: datetime) -> bool:
@@ -165,14 +232,16 @@ def take_mark(t: Transaction, key: RunKey, now: datetime) -> Run | None:
     return request_cancel(t, key, request, now, now)[0]
 
 
-def claim(t: Transaction, key: RunKey, owner: ReplicaId, attempt: int, now: datetime) -> Run | None:
-    """Take the run, when it is first in its session's queue."""
+def claim(
+    t: Transaction, key: RunKey, owner: ReplicaId, attempt: int, now: datetime, *, in_turn: bool
+) -> Run | None:
+    """Take the run; with `in_turn`, when it is first in its session's queue."""
     row = _require(t, key, is_locked=True)
     run = _run(row)
     if run.attempt != attempt or run.state.is_terminal:
         return None
     names = {"of_app": row.app_name, "of_user": row.user_id, "of_session": row.session_id}
-    if t.execute(_EARLIER, {**names, "of_run": row.ordinal}).first() is not None:
+    if in_turn and t.execute(_EARLIER, {**names, "of_run": row.ordinal}).first() is not None:
         return None
     if run.state is RunState.QUEUED:
         run = replace(run, state=RunState.RUNNING, start_time=now)
@@ -206,18 +275,30 @@ def has_events(t: Transaction, key: RunKey, after: int) -> bool:
 
 
 def list_orphans(t: Transaction, limit: int) -> list[Run]:
-    """Return runs that have not ended and whose owner has no lease, oldest first."""
+    """Return runs that have not ended and have an owner without a lease, oldest first."""
     alive = select(leases.c.replica).where(leases.c.expire_time > lease_time(t))
-    query = select(runs).where(runs.c.state.in_(_LIVE), runs.c.owner.not_in(alive))
+    query = select(runs).where(runs.c.state.in_(_LIVE), runs.c.owner != NOBODY, runs.c.owner.not_in(alive))
     return [_run(row) for row in t.execute(query.order_by(runs.c.ordinal).limit(limit))]
 
 
-def list_cancel_requests(t: Transaction, owner: ReplicaId, limit: int) -> list[Run]:
-    """Return the owner's runs that have not ended and are asked to."""
+def list_due(t: Transaction, now: datetime, limit: int) -> list[Run]:
+    """Return waiting runs whose time has come or that are asked to end, the longest due first."""
+    at = to_micros(now)
+    # Two statements, of which each finds an index; together they would look all through that wait.
+    rows = [row for query in (_DUE, _CANCELLED) for row in t.execute(query, {"at": at, "limit": limit})]
+    found = {row.ordinal: row for row in rows}.values()
+    oldest = sorted(found, key=lambda row: (at if row.due_time is None else row.due_time, row.ordinal))
+    return [_run(row) for row in oldest[:limit]]
+
+
+def list_with_mail(t: Transaction, owner: ReplicaId, limit: int) -> list[Run]:
+    """Return the owner's runs that have not ended and are asked to, or have had mail."""
     query = select(runs).where(
-        runs.c.owner == owner, runs.c.state.in_(_LIVE), runs.c.cancel_mode.is_not(None)
+        runs.c.owner == owner,
+        runs.c.state.in_(_LIVE),
+        or_(runs.c.cancel_mode.is_not(None), runs.c.mail_version > 0),
     )
-    return [_run(row) for row in t.execute(query.limit(limit))]
+    return [_run(row) for row in t.execute(query.order_by(runs.c.ordinal).limit(limit))]
 
 
 def renew_lease(t: Transaction, replica: ReplicaId, ttl_micros: int) -> None:
@@ -257,9 +338,15 @@ def changing_columns(run: Run) -> dict[str, Any]:
         "owner": run.owner,
         "attempt": run.attempt,
         "last_sequence": run.last_sequence,
-        "end_time": to_micros(run.end_time) if run.end_time is not None else None,
-        "record": encode_run(replace(run, cancel=None, fingerprint="", input=RunInput())),
+        "end_time": optional_micros(run.end_time),
+        "due_time": optional_micros(run.due_time),
+        "record": encode_record(run),
     }
+
+
+def mail_columns(mail: RunMail) -> dict[str, Any]:
+    """Return a run's mail as columns."""
+    return {"mail": None if mail == NO_MAIL else encode_mail(mail), "mail_version": mail.version}
 
 
 def _named(key: RunKey) -> dict[str, str]:
@@ -279,7 +366,14 @@ def _require(t: Transaction, key: RunKey, *, is_locked: bool = False) -> Row[Any
 
 
 def _run(row: Row[Any]) -> Run:
-    run = replace(decode_run(row.record), fingerprint=row.fingerprint, input=decode_input(row.input))
-    if row.cancel_mode is None:
-        return run
-    return replace(run, cancel=CancelRequest(CancelMode(row.cancel_mode), row.cancel_reason))
+    cancel = None
+    if row.cancel_mode is not None:
+        cancel = CancelRequest(CancelMode(row.cancel_mode), row.cancel_reason)
+    return replace(
+        decode_run(row.record),
+        fingerprint=row.fingerprint,
+        input=decode_input(row.input),
+        cancel=cancel,
+        mail=decode_mail(row.mail) if row.mail else NO_MAIL,
+        due_time=optional_time(row.due_time),
+    )

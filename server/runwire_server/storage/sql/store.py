@@ -13,6 +13,7 @@ from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import AlreadyExistsError, UnavailableError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.mail import RunMail
 from runwire_server.domain.retention import Retention
 from runwire_server.domain.runs import CancelRequest, Run
 from runwire_server.domain.sessions import (
@@ -145,6 +146,23 @@ class SqlStore:
         """See storage.port.SessionEventStore."""
         return await self._read(lambda t: events.list_events(t, key, query))
 
+    async def find_session_event(self, key: SessionKey, event_id: str) -> SessionEvent | None:
+        """See storage.port.SessionEventStore."""
+        return await self._read(lambda t: events.find_event(t, key, event_id))
+
+    async def truncate_session(self, key: SessionKey, *, after: int, now: datetime) -> int:
+        """See storage.port.SessionEventStore."""
+
+        def work(t: Transaction) -> int:
+            locked = locking.lock(t, key)
+            runs.require_idle(t, key)
+            count = events.truncate(t, locked, after)
+            locked.touch(now)
+            locking.save(t, [locked])
+            return count
+
+        return await self._write(work)
+
     async def append_track_events(
         self, key: SessionKey, track: str, payloads: Sequence[str], now: datetime
     ) -> list[TrackEvent]:
@@ -180,9 +198,9 @@ class SqlStore:
 
     # Runs
 
-    async def create_run(self, run: Run) -> tuple[Run, bool]:
+    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
-        created, is_new = await self._write(lambda t: runs.create(t, run))
+        created, is_new = await self._write(lambda t: runs.create(t, run, must_be_first=must_be_first))
         if is_new:
             # The run is there: what fails from here on must not look as if it were not.
             with suppress(UnavailableError):
@@ -219,9 +237,17 @@ class SqlStore:
             run = await self._write(lambda t: runs.take_mark(t, key, now))
         return run, has_changed
 
-    async def claim_run(self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime) -> Run | None:
+    async def set_mail(
+        self, key: RunKey, mail: RunMail, *, version: int, due_time: datetime | None = None
+    ) -> Run | None:
         """See storage.port.RunStore."""
-        return await self._write(lambda t: runs.claim(t, key, owner, attempt, now))
+        return await self._write(lambda t: runs.set_mail(t, key, mail, version, due_time))
+
+    async def claim_run(
+        self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime, in_turn: bool = True
+    ) -> Run | None:
+        """See storage.port.RunStore."""
+        return await self._write(lambda t: runs.claim(t, key, owner, attempt, now, in_turn=in_turn))
 
     async def append(self, write: Append) -> None:
         """See storage.port.RunStore."""
@@ -250,9 +276,13 @@ class SqlStore:
         """See storage.port.LiveStore."""
         return await self._read(lambda t: runs.list_orphans(t, limit))
 
-    async def list_cancel_requests(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+    async def list_due(self, now: datetime, *, limit: int) -> list[Run]:
         """See storage.port.LiveStore."""
-        return await self._read(lambda t: runs.list_cancel_requests(t, owner, limit))
+        return await self._read(lambda t: runs.list_due(t, now, limit))
+
+    async def list_with_mail(self, owner: ReplicaId, *, limit: int) -> list[Run]:
+        """See storage.port.LiveStore."""
+        return await self._read(lambda t: runs.list_with_mail(t, owner, limit))
 
     async def wait(self, key: RunKey, *, after: int, timeout_seconds: float) -> None:
         """See storage.port.LiveStore. The writer may be another process, so this looks again and again."""

@@ -95,6 +95,10 @@ runs = Table(
     # What the run was asked, written once; and the rest of its record, written with every append.
     Column("input", Text, nullable=False),
     Column("record", Text, nullable=False),
+    # What anybody may write while the run goes on. No mail is NULL, and version 0.
+    Column("mail", Text),
+    Column("mail_version", BigInteger, nullable=False, server_default="0"),
+    Column("due_time", BigInteger),
 )
 
 run_events = Table(

@@ -99,18 +99,29 @@ end
 
 local function position_of(entry) return string.sub(entry[1], 1, -3) end
 
+local function drop_event(g, entry)
+  local position, id = position_of(entry), entry[2][4]
+  redis.call('XDEL', g .. ':e', entry[1])
+  redis.call('ZREM', g .. ':u', position)
+  if redis.call('HGET', g .. ':i', id) == position then redis.call('HDEL', g .. ':i', id) end
+end
+
+-- The record of the first run that has not ended, or nil.
+local function at_work()
+  local first = redis.call('ZRANGE', root .. ':q', 0, 0)[1]
+  if not first then return nil end
+  local run = root .. ':r:' .. first
+  probe(run)
+  return redis.call('HGET', run, 'record')
+end
+
 -- Really delete the oldest events beyond the limit, but not the newest user message: Retention.excess.
 local function trim_events(g, limit)
   local excess = redis.call('XLEN', g .. ':e') - limit
   if limit == 0 or excess <= 0 then return end
   local newest = redis.call('ZREVRANGE', g .. ':u', 0, 0)[1]
   for _, entry in ipairs(redis.call('XRANGE', g .. ':e', '-', '+', 'COUNT', excess)) do
-    local position, id = position_of(entry), entry[2][4]
-    if position ~= newest then
-      redis.call('XDEL', g .. ':e', entry[1])
-      redis.call('ZREM', g .. ':u', position)
-      if redis.call('HGET', g .. ':i', id) == position then redis.call('HDEL', g .. ':i', id) end
-    end
+    if position_of(entry) ~= newest then drop_event(g, entry) end
   end
 end
 

@@ -4,5 +4,5 @@ local log = run .. ':l'
 probe(run, log)
 
 local function row()
-  return redis.call('HMGET', run, 'record', 'fingerprint', 'input', 'mode', 'reason', 'version')
+  return redis.call('HMGET', run, 'record', 'fingerprint', 'input', 'mode', 'reason', 'version', 'mail', 'due')
 end
