@@ -22,7 +22,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 SCHEMA_BYTES_MAX = 64 * 1024
-_STEPS_MAX = 100_000
+_STEPS_MAX = 200_000
 _PATTERN_CHARS_MAX = 1024
 _VIOLATIONS_MAX = 5
 _MESSAGE_CHARS_MAX = 300
@@ -60,6 +60,10 @@ class JsonSchema:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         """Raises: BadSchemaError."""
         try:
+            text = json.dumps(schema)
+            if '"patternProperties"' in text and '"unevaluatedProperties"' in text:
+                # What is left unevaluated is found out with Python's re.
+                raise BadSchemaError("patternProperties and unevaluatedProperties do not go together")
             _check_parts(schema, schema)
             kind = validator_for(schema, default=Draft202012Validator)
             with_meta = _bounded(kind)(kind.META_SCHEMA)
@@ -140,13 +144,17 @@ def _bounded(kind: Any) -> Any:
 
 def _counting(check: Check) -> Check:
     def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-        count = _steps.get()
-        count[0] += 1
-        if count[0] > _STEPS_MAX:
-            raise TooMuchWorkError("the value takes too long to check")
+        _spend(len(value) if isinstance(value, list | dict) else 1)
         return check(validator, value, instance, schema)
 
     return counted
+
+
+def _spend(steps: int) -> None:
+    count = _steps.get()
+    count[0] += max(steps, 1)
+    if count[0] > _STEPS_MAX:
+        raise TooMuchWorkError("the value takes too long to check")
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, _: Any) -> Iterator[ValidationError]:
@@ -167,6 +175,7 @@ def _additional_properties(
 ) -> Iterator[ValidationError]:
     if not validator.is_type(instance, "object"):
         return
+    _spend(len(instance))
     properties, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
     extras = [k for k in instance if k not in properties and not any(_matches(p, k) for p in patterns)]
     if validator.is_type(allowed, "object"):
@@ -179,6 +188,7 @@ def _additional_properties(
 
 def _unique_items(validator: Any, is_wanted: Any, instance: Any, _: Any) -> Iterator[ValidationError]:
     if is_wanted and validator.is_type(instance, "array"):
+        _spend(len(instance))
         texts = {json.dumps(_plain(item), sort_keys=True) for item in instance}
         if len(texts) < len(instance):
             yield ValidationError("it has non-unique items")
@@ -194,6 +204,7 @@ def _plain(value: Any) -> Any:
 
 
 def _matches(pattern: str, text: str) -> bool:
+    _spend(1)
     return _compiled(pattern).isinstance_python(text)
 
 
@@ -233,9 +244,6 @@ def _check_keys(schema: Mapping[str, Any], root: Mapping[str, Any]) -> None:
             _check_reference(schema[key], root)
     patterns = [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
     if isinstance(schema.get("patternProperties"), Mapping):
-        # What is left unevaluated is found out with Python's re.
-        if "unevaluatedProperties" in json.dumps(root):
-            raise BadSchemaError("patternProperties and unevaluatedProperties do not go together")
         patterns += schema["patternProperties"]
     for pattern in patterns:
         _compiled(pattern)
