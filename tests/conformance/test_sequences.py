@@ -29,8 +29,9 @@ from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role, ToolResult
 from runwire_server.domain.errors import RunwireError
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.mail import QueuedMessage
 from runwire_server.domain.retention import FOR_EVER, NEVER, Expiry, Retention
-from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run, RunState
+from runwire_server.domain.runs import NOBODY, CancelMode, CancelRequest, Outcome, Run, RunState
 from runwire_server.domain.sessions import EventQuery, SessionChange, SessionCopy
 from runwire_server.domain.state import Tier
 from runwire_server.storage.memory.store import MemoryStore
@@ -186,6 +187,17 @@ class SideBySide(RuleBasedStateMachine):
         query = EventQuery(since=self.now - timedelta(seconds=seconds))
         self.both(lambda s: s.list_session_events(self.key(user, name), query))
 
+    @rule(user=users, name=names, which=st.integers(0, 40))
+    def find_event(self, user: str, name: str, which: int) -> None:
+        wanted = f"e{which}" if which else "known"
+        self.both(lambda s: s.find_session_event(self.key(user, name), wanted))
+
+    @rule(user=users, name=names, after=st.integers(0, 6))
+    def truncate(self, user: str, name: str, after: int) -> None:
+        key = self.key(user, name)
+        self.both(lambda s: s.truncate_session(key, after=after, now=self.now))
+        self.both(lambda s: s.get_session(key))
+
     @rule(
         user=users, name=names, tier=tiers, delta=st.dictionaries(st.sampled_from("ab"), values, min_size=1)
     )
@@ -221,8 +233,10 @@ class SideBySide(RuleBasedStateMachine):
 
     # Runs
 
-    @rule(user=users, name=names, request=requests, fingerprint=st.sampled_from("fg"))
-    def create_run(self, user: str, name: str, request: str, fingerprint: str) -> None:
+    @rule(user=users, name=names, request=requests, fingerprint=st.sampled_from("fg"), is_first=st.booleans())
+    def create_run(
+        self, user: str, name: str, request: str, fingerprint: str, *, is_first: bool = False
+    ) -> None:
         run = Run(
             key=RunKey(self.app, request),
             session=self.key(user, name),
@@ -231,11 +245,37 @@ class SideBySide(RuleBasedStateMachine):
             create_time=self.now,
             fingerprint=fingerprint,
         )
-        self.both(lambda s: s.create_run(run))
+        self.both(lambda s: s.create_run(run, must_be_first=is_first))
 
-    @rule(request=requests, attempt=st.integers(0, 2))
-    def claim(self, request: str, attempt: int) -> None:
-        self.both(lambda s: s.claim_run(RunKey(self.app, request), OWNER, attempt=attempt, now=self.now))
+    @rule(request=requests, attempt=st.integers(0, 2), in_turn=st.booleans())
+    def claim(self, request: str, attempt: int, *, in_turn: bool = True) -> None:
+        key = RunKey(self.app, request)
+        self.both(lambda s: s.claim_run(key, OWNER, attempt=attempt, now=self.now, in_turn=in_turn))
+        self.both(lambda s: s.get_run(key))
+
+    @rule(
+        request=requests, stale=st.sampled_from([0, 0, 0, 1, -1]), seconds=st.sampled_from([None, 1, 9, 30])
+    )
+    def send(self, request: str, stale: int, seconds: int | None) -> None:
+        key = RunKey(self.app, request)
+        run = self.runner.run(outcome(lambda s: s.get_run(key), self.memory))
+        if not isinstance(run, Run):
+            return
+        mail = run.mail.with_message(QueuedMessage(f"q{next(self.ids)}", Message(Role.USER, "text")))
+        due = None if seconds is None else self.now + timedelta(seconds=seconds)
+        version = run.mail.version + stale
+        self.both(lambda s: s.set_mail(key, mail, version=version, due_time=due))
+
+    @rule()
+    def look_after_runs(self) -> None:
+        self.both(lambda s: self.own(s.list_due(self.now, limit=10_000)))
+        self.both(lambda s: self.own(s.list_with_mail(OWNER, limit=10_000)))
+        self.both(lambda s: self.own(s.list_orphans(limit=10_000)))
+
+    async def own(self, listing: Awaitable[list[Run]]) -> list[Run]:
+        """This machine's runs, in an order that is everywhere the same."""
+        found = [run for run in await listing if run.key.app_name == self.app]
+        return sorted(found, key=lambda run: run.key)
 
     @rule(request=requests, asked=cancels)
     def cancel(self, request: str, asked: CancelRequest) -> None:
@@ -251,9 +291,21 @@ class SideBySide(RuleBasedStateMachine):
         stale=st.sampled_from([0, 0, 0, 0, 1, -1]),
         older=st.sampled_from([0, 0, 0, 1]),
         ends=st.sampled_from([False, False, True]),
+        waits=st.sampled_from([None, None, 0, 10]),
+        mail=st.sampled_from([None, None, 0, 0, -1]),
     )
     def append(
-        self, request: str, log: Any, talk: Any, delta: Any, stale: int, older: int, *, ends: bool
+        self,
+        request: str,
+        log: Any,
+        talk: Any,
+        delta: Any,
+        stale: int,
+        older: int,
+        *,
+        ends: bool,
+        waits: int | None,
+        mail: int | None,
     ) -> None:
         run = self.runner.run(outcome(lambda s: s.get_run(RunKey(self.app, request)), self.memory))
         if not isinstance(run, Run):
@@ -261,6 +313,13 @@ class SideBySide(RuleBasedStateMachine):
         after = run.last_sequence + stale
         last = after + len(log)
         following = replace(run, attempt=run.attempt - older, last_sequence=last, last_event_time=self.now)
+        if waits is not None:
+            due = self.now + timedelta(seconds=waits)
+            following = replace(following, state=RunState.WAITING, owner=NOBODY, due_time=due)
+        elif run.state is RunState.WAITING:
+            following = replace(following, state=RunState.RUNNING, owner=OWNER)
+        if mail is not None:
+            following = replace(following, mail=run.mail.with_all_read())
         if ends:
             following = replace(
                 following, state=RunState.COMPLETED, outcome=Outcome.COMPLETED, end_time=self.now
@@ -273,6 +332,7 @@ class SideBySide(RuleBasedStateMachine):
             ),
             session_events=tuple(self.event(payload) for payload in talk),
             state_delta=delta,
+            mail_version=None if mail is None else run.mail.version + mail,
         )
         self.both(lambda s: s.append(write))
 

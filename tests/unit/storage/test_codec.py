@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -12,6 +13,15 @@ from hypothesis import strategies as st
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Part, Role, ToolCall, ToolResult, ToolStatus, Usage
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.mail import (
+    NO_MAIL,
+    Answer,
+    Decision,
+    Question,
+    QuestionKind,
+    QueuedMessage,
+    RunMail,
+)
 from runwire_server.domain.runs import Outcome, Run, RunError, RunInput, RunOptions, RunState
 from runwire_server.storage import codec
 
@@ -55,6 +65,24 @@ OPTIONS = st.builds(
     stream=st.none() | st.booleans(),
     labels=st.dictionaries(TEXT, TEXT, max_size=2),
 )
+ANSWER = st.builds(
+    Answer,
+    question_id=TEXT,
+    decision=st.sampled_from(Decision),
+    arguments=TEXT,
+    output=st.none() | RESULT,
+    time=st.none() | TIME,
+)
+MAIL = st.builds(
+    RunMail,
+    version=COUNT,
+    messages=st.lists(st.builds(QueuedMessage, TEXT, MESSAGE), max_size=2).map(tuple),
+    read_ids=st.lists(TEXT, max_size=2).map(tuple),
+    answers=st.lists(ANSWER, max_size=2).map(tuple),
+)
+QUESTION = st.builds(
+    Question, id=TEXT, kind=st.sampled_from(QuestionKind), tool_call=CALL, is_settled=st.booleans()
+)
 RUN = st.builds(
     Run,
     key=st.builds(RunKey, TEXT, TEXT),
@@ -70,8 +98,18 @@ RUN = st.builds(
     message=st.none() | MESSAGE,
     owner=TEXT.map(ReplicaId),
     input=st.builds(
-        RunInput, st.none() | MESSAGE, st.lists(MESSAGE, max_size=2).map(tuple), st.none() | OBJECT, OPTIONS
+        RunInput,
+        st.none() | MESSAGE,
+        st.lists(MESSAGE, max_size=2).map(tuple),
+        st.booleans(),
+        st.none() | OBJECT,
+        OPTIONS,
     ),
+    mail=MAIL,
+    questions=st.lists(QUESTION, max_size=2).map(tuple),
+    due_time=st.none() | TIME,
+    worked_seconds=NUMBER,
+    tool_rounds=COUNT,
 )
 STATE = st.sampled_from(RunState)
 PAYLOADS: dict[type, st.SearchStrategy[Any]] = {
@@ -95,6 +133,12 @@ PAYLOADS: dict[type, st.SearchStrategy[Any]] = {
     ev.ErrorPayload: st.builds(ev.ErrorPayload, ERROR),
     ev.RunStateChanged: st.builds(ev.RunStateChanged, STATE, STATE, TEXT),
     ev.ModelRetry: st.builds(ev.ModelRetry, COUNT, ERROR, NUMBER),
+    ev.ApprovalRequested: st.builds(ev.ApprovalRequested, TEXT, CALL, st.none() | TIME, TEXT),
+    ev.ApprovalResolved: st.builds(ev.ApprovalResolved, TEXT, st.sampled_from(Decision), TEXT, TEXT, TEXT),
+    ev.ToolOutputsRequested: st.builds(
+        ev.ToolOutputsRequested, st.lists(CALL, max_size=2).map(tuple), st.none() | TIME
+    ),
+    ev.PluginFailed: st.builds(ev.PluginFailed, TEXT, TEXT, ERROR),
     ev.Custom: st.builds(ev.Custom, TEXT, OBJECT),
 }
 EVENT = st.builds(
@@ -141,6 +185,20 @@ def test_an_event_comes_back_as_it_was(event: ev.Event) -> None:
 def test_a_run_comes_back_as_it_was(run: Run) -> None:
     assert codec.decode_run(codec.encode_run(run)) == run
     assert codec.decode_input(codec.encode_input(run.input)) == run.input
+    assert codec.decode_mail(codec.encode_mail(run.mail)) == run.mail
+
+
+@STEADY
+@given(RUN)
+def test_a_record_has_all_but_what_is_kept_beside_it(run: Run) -> None:
+    beside = {"cancel": None, "fingerprint": "", "input": RunInput(), "mail": NO_MAIL, "due_time": None}
+
+    text = codec.encode_record(run)
+
+    assert codec.decode_run(text) == replace(run, **beside)
+    assert not beside.keys() & json.loads(text).keys()
+    # As an older version wrote it.
+    assert codec.decode_run(codec.encode_run(replace(run, **beside))) == replace(run, **beside)
 
 
 @STEADY
@@ -167,14 +225,18 @@ def test_bytes_are_base64() -> None:
 def test_kinds_have_stable_names() -> None:
     # Stored events have these names: a change here needs a migration.
     assert sorted(codec._KINDS) == [
+        "approval_requested",
+        "approval_resolved",
         "completion",
         "custom",
         "error",
         "message",
         "model_retry",
+        "plugin_failed",
         "run_started",
         "run_state_changed",
         "tool_finished",
+        "tool_outputs_requested",
         "tool_results",
         "tool_started",
     ]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,14 +12,17 @@ import pytest
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role
 from runwire_server.domain.errors import (
+    BusyError,
     FencedError,
     NoRoomError,
     NotFoundError,
+    StaleMailError,
     UnavailableError,
     WritesLostError,
 )
 from runwire_server.domain.ids import RunKey, SessionKey
-from runwire_server.domain.runs import Outcome, RunState
+from runwire_server.domain.mail import NO_MAIL, QueuedMessage
+from runwire_server.domain.runs import NOBODY, Outcome, RunState
 from runwire_server.domain.sessions import EventQuery
 from runwire_server.domain.state import Tier
 from runwire_server.storage.port import RunFilter
@@ -316,6 +320,41 @@ async def test_a_change_of_state_is_written_through() -> None:
 
         assert bench.inner._logs[KEY].run.state is RunState.WAITING
         assert await bench.stored() == [1, 2, 3]
+
+
+async def test_what_concerns_others_is_written_through() -> None:
+    async with bench_with() as bench:
+        run = await bench.begun()
+        mail = NO_MAIL.with_message(QueuedMessage("m", Message(Role.USER, "more")))
+        run = await add(bench.store, run)
+        sent = await bench.store.set_mail(KEY, mail, version=0)
+        assert sent is not None
+        assert sent.last_sequence == 2
+        run = await add(bench.store, replace(run, mail=mail.with_all_read()), mail_version=1)
+        assert await bench.stored() == [1, 2, 3]
+        assert bench.inner._logs[KEY].run.mail == mail.with_all_read()
+        run = await add(bench.store, run)
+        with pytest.raises(StaleMailError):
+            await add(bench.store, run, mail_version=1)
+        assert await bench.stored() == [1, 2, 3, 4]
+        run = await add(bench.store, run)
+        for seconds in (60, 30):
+            due = NOW + timedelta(seconds=seconds)
+            run = await add(bench.store, replace(run, state=RunState.WAITING, owner=NOBODY, due_time=due))
+            assert bench.inner._logs[KEY].run.due_time == due
+        assert [found.key for found in await bench.store.list_due(due, limit=9)] == [KEY]
+        with pytest.raises(BusyError):
+            await bench.store.truncate_session(SESSION, after=0, now=NOW)
+        assert await bench.stored() == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_a_truncation_comes_after_what_is_queued() -> None:
+    async with bench_with() as bench:
+        run = await add(bench.store, await bench.begun())
+        await bench.store.append(last_write(run))
+
+        assert await bench.store.truncate_session(SESSION, after=1, now=NOW) == 2
+        assert await bench.store.find_session_event(SESSION, "r-1-MessagePayload-2") is None
 
 
 async def test_this_replica_reads_its_own_writes() -> None:

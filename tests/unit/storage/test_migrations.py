@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -10,18 +11,22 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from runwire_server.domain.content import Message, Role
 from runwire_server.domain.errors import UnavailableError
 from runwire_server.domain.ids import RunKey, SessionKey
+from runwire_server.domain.mail import NO_MAIL, QueuedMessage
 from runwire_server.domain.retention import NEVER
+from runwire_server.domain.runs import NOBODY, RunState
 from runwire_server.domain.sessions import EventQuery
 from runwire_server.storage.opener import migrate_store, migration_status, open_store
-from runwire_server.storage.port import MigrationStatus
+from runwire_server.storage.port import Append, MigrationStatus
+from runwire_server.storage.sql import runs
 from runwire_server.storage.sql.migrate import migrate
 from runwire_server.storage.sql.open_sql import prepare_sqlite
 from runwire_server.storage.sql.sqlite import make_engine
 from runwire_server.storage.sql.tables import metadata
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 @pytest.fixture
@@ -118,7 +123,7 @@ async def test_the_second_revision_keeps_what_the_first_one_had(path: Path) -> N
     connection = sqlite3.connect(path)
     connection.executescript(FIRST)
     connection.close()
-    assert (await migration_status(f"sqlite:{path}")).pending == ("0002",)
+    assert (await migration_status(f"sqlite:{path}")).pending == ("0002", "0003")
     key = SessionKey("app", "ann", "s1")
 
     async with open_store(f"sqlite:{path}") as store:
@@ -143,8 +148,45 @@ async def test_the_second_revision_keeps_what_the_first_one_had(path: Path) -> N
         await store.restore_session(key, datetime(2026, 1, 1, tzinfo=UTC))
 
 
+SECOND = """
+INSERT INTO sessions VALUES (1, 'app', 'ann', 's1', 1, '', 1000000, 2000000, NULL, NULL, NULL, 0, 0, 0, '{}', '{}');
+INSERT INTO runs VALUES (3, 'app', 'r1', 'ann', 's1', 'agent', 'running', 'me', 1, 0, NULL, 'immediate', 'why', 'f', '{"message":{"role":"user","content":"hi"}}', '{"key":{"app_name":"app","request_id":"r1"},"session":{"app_name":"app","user_id":"ann","session_id":"s1"},"agent_name":"agent","state":"running","create_time":"2026-01-01T00:00:00Z","attempt":1,"cancel":null,"owner":"me","fingerprint":"","input":{"message":null,"messages":[],"state_delta":null,"options":{"model":""}}}');
+"""
+
+
+async def test_the_third_revision_keeps_runs_and_gives_them_no_mail(path: Path) -> None:
+    await asyncio.to_thread(prepare_sqlite, path, partial(migrate, target="0002"))
+    connection = sqlite3.connect(path)
+    connection.executescript(SECOND)
+    connection.close()
+    key, now = RunKey("app", "r1"), datetime(2026, 1, 1, tzinfo=UTC)
+
+    async with open_store(f"sqlite:{path}") as store:
+        run = await store.get_run(key)
+        assert (run.mail, run.due_time, run.cancel is not None) == (NO_MAIL, None, True)
+        assert run.input.message == Message(Role.USER, "hi")
+        mail = NO_MAIL.with_message(QueuedMessage("m", Message(Role.USER, "more")))
+        assert await store.set_mail(key, mail, version=0) == replace(run, mail=mail)
+        waiting = replace(run, state=RunState.WAITING, owner=NOBODY, mail=mail.with_all_read(), due_time=now)
+        await store.append(Append(run=waiting, after=0, mail_version=1))
+        assert await store.list_due(now, limit=9) == [waiting]
+
+
+def test_runs_that_wait_are_found_by_indexes(path: Path) -> None:
+    prepare_sqlite(path, migrate)
+    connection = sqlite3.connect(path)
+    for query, index in ((runs._DUE, "runs_by_due"), (runs._CANCELLED, "runs_by_cancel")):
+        (plan,) = (
+            row[3]
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", {"at": 1, "limit": 1, "param_1": 1})
+            if "runs" in row[3]
+        )
+        assert f"USING INDEX {index} " in plan
+    connection.close()
+
+
 async def test_the_status_says_what_is_missing(path: Path) -> None:
-    assert await migration_status(f"sqlite:{path}") == MigrationStatus("", HEAD, ("0001", "0002"))
+    assert await migration_status(f"sqlite:{path}") == MigrationStatus("", HEAD, ("0001", "0002", "0003"))
     await migrate_store(f"sqlite:{path}")
     assert await migration_status(f"sqlite:{path}") == MigrationStatus(HEAD, HEAD, ())
     assert await migration_status("memory:") == MigrationStatus("", "", ())

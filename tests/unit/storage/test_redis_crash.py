@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,14 +11,28 @@ import pytest
 from redis_support import age, doom, members
 
 from conformance.conftest import NOW
-from conformance.test_runs import ANN, BOB, DONE, HARD, SESSION, claimed, later, make_run, write
-from runwire_server.domain.errors import NotFoundError, UnavailableError
+from conformance.test_runs import (
+    ANN,
+    BOB,
+    DONE,
+    HARD,
+    SESSION,
+    claimed,
+    later,
+    make_event,
+    make_run,
+    write,
+)
+from runwire_server.domain.errors import BusyError, NotFoundError, UnavailableError
 from runwire_server.domain.ids import RunKey, SessionKey
+from runwire_server.domain.mail import NO_MAIL
 from runwire_server.domain.retention import Retention
+from runwire_server.domain.runs import NOBODY, RunState
 from runwire_server.domain.state import Tier
 from runwire_server.storage.opener import open_store
 from runwire_server.storage.port import RunFilter
-from runwire_server.storage.redis.keys import Index
+from runwire_server.storage.redis.database import Call
+from runwire_server.storage.redis.keys import Index, to_micros
 from runwire_server.storage.redis.store import RedisStore
 from servers.shared import fresh_url
 
@@ -123,11 +138,123 @@ async def test_who_stalled_makes_no_run_that_was_given_up(open_one: OpenStore) -
     await store._database.in_order([store._site.hint(Index.LIVE, "app", "ann", "s1", "r1")])
     await sweep(store)
 
-    assert await store._finish(pointer, is_worker=True) is None
+    assert (await store._finish(pointer, is_worker=True))[0] < 0
 
     with pytest.raises(NotFoundError):
         await store.get_run(RunKey("app", "r1"))
     assert (await store.create_run(make_run()))[1]
+
+
+async def test_a_run_that_must_be_first_and_is_refused(open_one: OpenStore) -> None:
+    for steps in range(STEPS_MAX):
+        dying, store = await open_one(), await open_one()
+        first = await claimed(store, "first")
+        doom(dying, steps)
+        is_done = False
+        try:
+            assert not await survives(dying.create_run(make_run(), must_be_first=True))
+        except BusyError:
+            is_done = True
+
+        with pytest.raises(BusyError, match="first"):
+            await store.create_run(make_run(), must_be_first=True)
+        await sweep(store)
+
+        index = store._site.keys.index(Index.LIVE)
+        assert len(await members(store, index)) == 1
+        assert len((await store.list_runs(RunFilter(app_name="app"), limit=9)).items) == 1
+        await store.append(write(first, DONE))
+        assert (await store.create_run(make_run(), must_be_first=True))[1]
+        if is_done:
+            return
+    raise AssertionError("too many steps")
+
+
+async def test_what_a_dead_creator_planned_is_made_only_when_it_is_the_first(open_one: OpenStore) -> None:
+    dying, store = await open_one(), await open_one()
+    await claimed(store, "first")
+    doom(dying, 1)
+    assert not await survives(dying.create_run(make_run(), must_be_first=True))
+
+    # A cancel finishes what it finds half made.
+    answer = await store.request_cancel(RunKey("app", "r1"), HARD, now=NOW, remember_until=later(60))
+
+    assert answer == (None, True)
+    assert await store.create_run(make_run()) == (make_run(cancel=HARD), True)
+
+
+async def test_a_run_that_begins_to_wait(open_one: OpenStore) -> None:
+    for steps in range(STEPS_MAX):
+        dying, store = await open_one(), await open_one()
+        run = await claimed(store)
+        doom(dying, steps)
+        waiting = write(replace(run, state=RunState.WAITING, owner=NOBODY, due_time=later(60)), None)
+        await survives(dying.append(waiting))
+        is_written = (await store.get_run(run.key)).state is RunState.WAITING
+
+        # Whoever looks too early forgets nothing.
+        assert await store.list_due(later(59), limit=9) == []
+        assert await store.list_due(later(60), limit=9) == ([waiting.run] if is_written else [])
+        if is_written and dying._database.left:  # type: ignore[attr-defined]
+            return
+    raise AssertionError("too many steps")
+
+
+async def test_a_run_that_is_due_earlier_and_whose_hint_was_lost(open_one: OpenStore) -> None:
+    store = await open_one()
+    run = await claimed(store)
+    waiting = write(replace(run, state=RunState.WAITING, owner=NOBODY, due_time=later(60)), None)
+    await store.append(waiting)
+    index = store._site.keys.index(Index.WAITING)
+    (member,) = await members(store, index)
+    for loss in (Call("ZREM", [index], [member]), Call("ZADD", [index], [to_micros(later(90)), member])):
+        await store._database.call(loss)
+        assert await store.list_due(later(60), limit=9) == []
+
+        await store.list_orphans(limit=9)
+
+        assert await store.list_due(later(60), limit=9) == [waiting.run]
+    await store.append(write(replace(waiting.run, attempt=1), DONE))
+    assert await members(store, index) == []
+
+
+async def test_mail_of_a_dead_writer(open_one: OpenStore) -> None:
+    for steps in range(STEPS_MAX):
+        dying, store = await open_one(), await open_one()
+        run = await claimed(store)
+        step = write(replace(run, state=RunState.WAITING, owner=ANN, due_time=later(60)), None)
+        await store.append(step)
+        doom(dying, steps)
+        mail = NO_MAIL.with_all_read()
+        is_done = await survives(dying.set_mail(run.key, mail, version=0, due_time=later(1)))
+
+        stored = await store.get_run(run.key)
+        is_written = stored.mail == mail
+        assert is_written or not is_done
+        assert await store.list_with_mail(ANN, limit=9) == ([stored] if is_written else [])
+        assert await store.list_due(later(1), limit=9) == ([stored] if is_written else [])
+        assert await store.list_due(later(60), limit=9) == [stored]
+        await store.append(write(replace(stored, attempt=1), DONE))
+        assert await members(store, store._site.keys.index(Index.MAIL)) == []
+        if is_done:
+            return
+    raise AssertionError("too many steps")
+
+
+async def test_a_session_that_is_being_truncated(open_one: OpenStore) -> None:
+    for steps in range(STEPS_MAX):
+        dying, store = await open_one(), await open_one()
+        run = await claimed(store)
+        await store.append(write(run, DONE, session_events=(make_event(1), make_event(2))))
+        doom(dying, steps)
+        is_done = await survives(dying.truncate_session(SESSION, after=1, now=later(9)))
+
+        session = await store.get_session(SESSION)
+        assert session.event_count in ({1} if is_done else {1, 2})
+        assert (await store.list_sessions("app", "ann", limit=9)).items == (session,)
+        if is_done:
+            return
+    raise AssertionError("too many steps")
 
 
 async def test_a_session_that_is_being_made(open_one: OpenStore) -> None:
