@@ -56,14 +56,12 @@ class CallDesk:
             return _done(index, call, failed_result(call, "UNKNOWN_TOOL", self._unknown(call.name)))
         verdict: object = None
         if plugins := self._context.plugins:
-            verdict = await plugins.before_tool(self._hook_context(), call)
+            call, verdict = await plugins.before_tool(self._hook_context(), call)
         match verdict:
             case Deny(reason=reason):
                 return _done(index, call, _denied(call, reason or "this call is not allowed"))
             case str():
                 return _done(index, call, ToolResult(call.id, call.name, clean_text(verdict)))
-            case ToolCall(arguments=arguments):
-                call = replace(call, arguments=arguments)
             case _:
                 pass
         parsed = self._checked(index, call)

@@ -157,7 +157,8 @@ class FakePlugins(RunPlugins):
         return self._call("after_model", answer, answer)
 
     async def before_tool(self, context: Any, call: Any) -> Any:
-        return self._call("before_tool", call, call)
+        made = self._call("before_tool", call, call)
+        return (made, None) if isinstance(made, ToolCall) else (call, made)
 
     async def after_tool(self, context: Any, call: Any, result: Any) -> Any:
         return self._call("after_tool", result, call, result)

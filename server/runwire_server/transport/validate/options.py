@@ -47,12 +47,9 @@ def check_options(checks: Checks, options: run_pb2.RunOptions) -> None:
     _check_sampling(checks, "options.", options)
     for name, low, high in _LIMITS:
         checks.optional_number(options, "options.", name, low, high)
-    for name, low, high in (
-        ("max_run_duration", 0.001, DAY_SECONDS),
-        ("waiting_timeout", 0.001, DAY_SECONDS),
-    ):
-        if options.HasField(name):  # type: ignore[arg-type]
-            checks.seconds(f"options.{name}", getattr(options, name), low, high)
+    for duration in ("max_run_duration", "waiting_timeout"):
+        if options.HasField(duration):  # type: ignore[arg-type]
+            checks.seconds(f"options.{duration}", getattr(options, duration), 0.001, DAY_SECONDS)
     checks.enum("options.session_policy", options.session_policy, run_pb2.SessionPolicy.values())
     checks.enum("options.on_limit", options.on_limit, run_pb2.LimitAction.values())
     if options.output_schema:
