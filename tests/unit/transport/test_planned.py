@@ -31,8 +31,6 @@ PLANNED = {
         "SubmitToolOutputs",
     },
     PlannedSessionMethods: {
-        "GetEventWindow",
-        "TruncateSession",
         "CreateSummary",
         "GetSummary",
     },

@@ -23,10 +23,12 @@ from runwire_server.transport.validate.session_records import (
 from runwire_server.transport.validate.sessions import (
     append_event_request,
     delete_state_request,
+    get_event_window_request,
     get_session_request,
     get_state_request,
     list_events_request,
     list_sessions_request,
+    truncate_session_request,
     update_state_request,
 )
 from runwire_server.transport.validate.tracks import (
@@ -43,6 +45,7 @@ __all__ = [
     "delete_session_request",
     "delete_state_request",
     "get_agent_request",
+    "get_event_window_request",
     "get_or_create_session_request",
     "get_session_request",
     "get_state_request",
@@ -55,6 +58,7 @@ __all__ = [
     "restore_session_request",
     "run_request",
     "run_status_request",
+    "truncate_session_request",
     "update_session_request",
     "update_state_request",
     "wait_run_request",
