@@ -44,6 +44,15 @@ def call_turn(name: str, arguments: str = "{}", call_id: str = "call_1") -> list
     return [ToolCallChunk(0, call_id, name, arguments), EndChunk("tool_calls")]
 
 
+def calls_turn(*calls: tuple[str, str, str]) -> list[Chunk]:
+    """A model's answer that is several tool calls: name, arguments, id."""
+    chunks: list[Chunk] = [
+        ToolCallChunk(index, call_id, name, arguments)
+        for index, (name, arguments, call_id) in enumerate(calls)
+    ]
+    return [*chunks, EndChunk("tool_calls")]
+
+
 def scripted_app(turns: Sequence[Any], tools: Sequence[Callable[..., Any]] = (), **options: Any) -> App:
     """An app with one agent, `agent`, whose model replays these turns."""
     return App("test", [LlmAgent("agent", model=ScriptedModel(turns, **options), tools=tools)])

@@ -1,4 +1,4 @@
-"""An assistant with a calculator, a clock, and a slow tool that says how far it is."""
+"""An assistant with a calculator, a clock, a slow tool that says how far it is, and one that needs an approval."""
 
 import ast
 import asyncio
@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from runwire_server.app import App, LlmAgent, ToolContext
+from runwire_server.tools.function import tool
 
 OPERATORS = {"Add": float.__add__, "Sub": float.__sub__, "Mult": float.__mul__, "Div": float.__truediv__}
 
@@ -36,5 +37,12 @@ async def slow_report(topic: str, context: ToolContext, steps: int = 5) -> str:
     return f"All there is to say about {topic}, in {steps} steps."
 
 
-agent = LlmAgent("assistant", instructions="Be brief. Use tools.", tools=[calculator, clock, slow_report])
+@tool(requires_approval=True)
+def send_message(to: str, text: str) -> str:
+    """Send a message to someone. Here it goes nowhere, but somebody must approve it first."""
+    return f"The message of {len(text)} characters was sent to {to}."
+
+
+tools = [calculator, clock, slow_report, send_message]
+agent = LlmAgent("assistant", instructions="Be brief. Use tools.", tools=tools)
 app = App("assistant", [agent])

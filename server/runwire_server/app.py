@@ -10,32 +10,52 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from runwire_server import __version__
 from runwire_server.agents.agent import Agent
 from runwire_server.agents.llm import LlmAgent
 from runwire_server.config import Config
-from runwire_server.domain.errors import RunwireError
+from runwire_server.domain.errors import RunwireError, StopError
 from runwire_server.domain.ids import ReplicaId
 from runwire_server.models.opener import OfflineModels, OpenAIModels, open_models
+from runwire_server.plugins.app_plugins import close_all as close_plugins
+from runwire_server.plugins.app_plugins import make_app_plugins
+from runwire_server.plugins.plugin import Plugin
 from runwire_server.plugins.session_hooks import SessionHook, SessionHooks
 from runwire_server.runner.catalog import Catalog, ServedApp
 from runwire_server.runner.conversations import Conversations
 from runwire_server.runner.keeper import Keeper, KeeperSettings
+from runwire_server.runner.lifecycle import Lifecycle
+from runwire_server.runner.mailing import Mailing
 from runwire_server.runner.runner import Runner, RunnerSettings
 from runwire_server.runner.supervisor import Supervisor
+from runwire_server.runner.watching import Watching
 from runwire_server.storage.deferred import DeferredSettings, DeferredStore
 from runwire_server.storage.opener import open_store
 from runwire_server.storage.port import Store
 from runwire_server.storage.routing import open_stores
 from runwire_server.storage.url import safe_url
 from runwire_server.telemetry.metrics import Metrics, serve_metrics
-from runwire_server.tools.tool import ToolContext
+from runwire_server.tools.function import function_tool
+from runwire_server.tools.tool import Tool, ToolContext, ToolError, ToolMiddleware
 from runwire_server.transport.agent_service import ServerFacts
 from runwire_server.transport.server import Backend, Transport
 
-__all__ = ["App", "LlmAgent", "SessionHook", "StartError", "ToolContext", "load_app", "running", "serve"]
+__all__ = [
+    "App",
+    "LlmAgent",
+    "Plugin",
+    "SessionHook",
+    "StartError",
+    "StopError",
+    "ToolContext",
+    "ToolError",
+    "load_app",
+    "running",
+    "serve",
+]
 
 _logger = logging.getLogger(__name__)
 _STOP_GRACE_SECONDS = 1.0
@@ -49,7 +69,9 @@ class StartError(Exception):
 class App:
     """A namespace of agents. The first agent is the default one unless `default_agent` names another.
 
-    `session_hooks` see, in order, what sessions store and show; see SessionHook.
+    `session_hooks` see, in order, what sessions store and show; see SessionHook. `plugins` take part in all runs, in
+    order; `run_plugins` in those that name them. `tools` are what runs may add to an agent's own by name; functions
+    become tools. `tool_middleware` wraps every call of a tool; the first is the outermost.
     `store` is a name in the server's `stores`; empty: the server's own store.
     """
 
@@ -58,6 +80,10 @@ class App:
     default_agent: str = ""
     session_hooks: Sequence[SessionHook] = ()
     store: str = ""
+    plugins: Sequence[Plugin] = ()
+    run_plugins: Sequence[Plugin] = ()
+    tools: Sequence[Tool | Callable[..., Any]] = ()
+    tool_middleware: Sequence[ToolMiddleware] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,35 +152,28 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
         models = _open_models(config)
         stack.push_async_callback(models.close)
         catalog = Catalog([_served(app, models) for app in apps])
+        lifecycle = Lifecycle(catalog.agents)
+        for served in catalog.apps:
+            stack.push_async_callback(close_plugins, served.plugins)
+        stack.push_async_callback(lifecycle.stop_all)
         supervisor = await stack.enter_async_context(Supervisor())
-        runner = Runner(
-            store,
-            catalog,
-            supervisor,
-            RunnerSettings(
-                replica=replica,
-                clock=_now,
-                reattach_grace_seconds=config.reattach_grace_seconds,
-                run_seconds_max=config.max_run_seconds,
-                live_runs_max=config.runs_max,
-            ),
-        )
-        keeper_settings = KeeperSettings(
-            replica=replica,
-            clock=_now,
-            lease_ttl_seconds=config.lease_ttl_seconds,
-            run_retention=timedelta(hours=config.run_retention_hours),
-            cleanup_interval_seconds=config.cleanup_interval_seconds,
-        )
-        keeper = Keeper(store, runner, supervisor, keeper_settings)
+        runner = Runner(store, catalog, lifecycle, supervisor, _runner_settings(config, replica, metrics))
+        keeper = Keeper(store, runner, supervisor, _keeper_settings(config, replica))
         facts = ServerFacts(__version__, store.kind, {"live_runs": config.runs_max})
         backend = Backend(
-            runner=runner, conversations=Conversations(store, catalog, _now), catalog=catalog, facts=facts
+            runner=runner,
+            watching=Watching(store, runner),
+            mailing=Mailing(store, runner, _now),
+            lifecycle=lifecycle,
+            conversations=Conversations(store, catalog, _now),
+            catalog=catalog,
+            facts=facts,
         )
         transport = Transport(backend, with_reflection=config.reflection)
         port = await transport.start(config.listen)
         stack.push_async_callback(transport.stop, _STOP_GRACE_SECONDS)
         supervisor.spawn("warm-up", models.warm_up())
+        await lifecycle.start_all()
         await keeper.start()
         stack.push_async_callback(keeper.stop)
         await transport.serving()
@@ -164,6 +183,28 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
             await transport.draining()
             await asyncio.sleep(config.lame_duck_seconds)
             await runner.drain(config.drain_seconds)
+
+
+def _runner_settings(config: Config, replica: ReplicaId, metrics: Metrics) -> RunnerSettings:
+    return RunnerSettings(
+        replica=replica,
+        clock=_now,
+        reattach_grace_seconds=config.reattach_grace_seconds,
+        run_seconds_max=config.max_run_seconds,
+        live_runs_max=config.runs_max,
+        waiting_seconds_max=config.max_waiting_seconds,
+        count_plugin_failure=metrics.count_plugin_failure,
+    )
+
+
+def _keeper_settings(config: Config, replica: ReplicaId) -> KeeperSettings:
+    return KeeperSettings(
+        replica=replica,
+        clock=_now,
+        lease_ttl_seconds=config.lease_ttl_seconds,
+        run_retention=timedelta(hours=config.run_retention_hours),
+        cleanup_interval_seconds=config.cleanup_interval_seconds,
+    )
 
 
 def _open_stores(config: Config, apps: Sequence[App], metrics: Metrics) -> AbstractAsyncContextManager[Store]:
@@ -260,7 +301,20 @@ def _served(app: App, models: OfflineModels | OpenAIModels) -> ServedApp:
     for hook in app.session_hooks:
         if isinstance(hook, type) or not isinstance(hook, SessionHook):
             raise StartError(f"session hook {hook!r} of app {app.name!r} must be an object of a SessionHook")
-    return ServedApp(app.name, agents, default, SessionHooks(app.session_hooks))
+    try:
+        plugins = make_app_plugins(app.plugins, app.run_plugins)
+        tools = [function_tool(given) if callable(given) else given for given in app.tools]
+    except (TypeError, ValueError) as error:
+        raise StartError(f"app {app.name!r}: {error}") from error
+    return ServedApp(
+        app.name,
+        agents,
+        default,
+        SessionHooks(app.session_hooks),
+        plugins,
+        {tool.spec.name: tool for tool in tools},
+        tuple(app.tool_middleware),
+    )
 
 
 def _address(listen: str, port: int) -> str:

@@ -88,6 +88,12 @@ class Config(BaseModel):
         description="How long a run goes on when nobody follows it. Detached runs do anyway.",
     )
     max_run_seconds: float = Field(600.0, gt=0, le=86_400, description="The longest that any run may take.")
+    max_waiting_seconds: float = Field(
+        86_400.0,
+        gt=0,
+        le=30 * 86_400,
+        description="The longest that a run may wait for an answer, each time; runs may ask for less.",
+    )
     drain_seconds: float = Field(
         20.0, ge=0, le=3600, description="How long runs may finish after SIGTERM before they are cancelled."
     )

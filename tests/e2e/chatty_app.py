@@ -15,7 +15,7 @@ class ChattyAgent:
     def describe(self) -> AgentDescription:
         return AgentDescription()
 
-    def check(self, options: RunOptions) -> None:
+    def check(self, options: RunOptions, tools: object) -> None:
         return None
 
     async def run(self, context: AgentContext) -> Message:

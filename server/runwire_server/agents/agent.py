@@ -86,8 +86,9 @@ class Output(Protocol):
 class AgentContext:
     """What an agent may use. Deliberately without the store.
 
-    `options` are those for this agent. `tools` are the app's, for runs that add some by name. `history` ends with what
-    the agent must react to: a message, or its own tool calls that nobody has answered.
+    `options` are those for this agent. `tools` are the app's, for runs that add some by name. `history` ends with
+    what the agent must react to: a message, or its own tool calls that nobody has answered. `last_message_id`
+    names the last assistant message in it, whose calls those are; empty when there is none.
     """
 
     run: Run
@@ -95,11 +96,14 @@ class AgentContext:
     history: tuple[Message, ...]
     options: RunOptions
     output: Output
+    last_message_id: str = ""
     plugins: RunPlugins = field(default_factory=RunPlugins)
     tools: Mapping[str, Tool] = field(default_factory=dict)
     tool_middleware: tuple[ToolMiddleware, ...] = ()
 
-    def nested(self, agent: "Agent", history: Sequence[Message]) -> "AgentContext":
+    def nested(
+        self, agent: "Agent", history: Sequence[Message], *, last_message_id: str = ""
+    ) -> "AgentContext":
         """Return the context for an agent that this one uses."""
         mine = self.identity
         branch = f"{mine.branch}/{agent.name}"
@@ -110,6 +114,7 @@ class AgentContext:
             history=tuple(history),
             options=self.run.input.options.of_agent(branch),
             output=self.output.as_agent(identity),
+            last_message_id=last_message_id,
         )
 
 

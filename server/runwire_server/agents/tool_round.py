@@ -1,103 +1,98 @@
-"""Run one round of tool calls: events in the order in which calls end, results in the order of the calls."""
+"""A round of tool calls: ask what must be asked, execute what can be, and wait for the rest."""
 
-import asyncio
-import difflib
-import json
-import logging
-import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from runwire_server.agents.agent import AgentContext
-from runwire_server.domain.content import ToolCall, ToolResult, ToolStatus, clean_text
-from runwire_server.domain.events import ToolFinished, ToolProgress, ToolStarted
-from runwire_server.tools.tool import BadArgumentsError, Tool, ToolContext
+from runwire_server.agents.agent import AgentContext, Ask
+from runwire_server.agents.tool_call import CallDesk, Job, Prepared
+from runwire_server.agents.tool_execution import Executor
+from runwire_server.agents.toolbox import Toolbox
+from runwire_server.domain.content import Message, Role, ToolCall, ToolResult, failed_result
+from runwire_server.domain.errors import RunWaiting
+from runwire_server.domain.events import ToolResults
+from runwire_server.domain.mail import Answer
+from runwire_server.tools.tool import ToolMiddleware
 
-_logger = logging.getLogger(__name__)
 PARALLEL_CALLS_MAX = 8
-_ERROR_CHARS_MAX = 500
+Calls = Sequence[tuple[int, ToolCall]]
+_Answers = Mapping[tuple[str, str], Answer]
 
 
-async def run_round(
-    context: AgentContext, tools: Mapping[str, Tool], calls: Sequence[ToolCall]
-) -> tuple[ToolResult, ...]:
-    """Execute the calls, at most PARALLEL_CALLS_MAX at a time, and return their results in the calls' order.
+class ToolRounds:
+    """Works on the rounds of one activation of an agent. `parallel_max` is how many calls are at work at a time."""
 
-    A call that fails is answered with a structured error that the model can read; its siblings go on.
-    """
-    slots = asyncio.Semaphore(PARALLEL_CALLS_MAX)
+    def __init__(
+        self,
+        context: AgentContext,
+        toolbox: Toolbox,
+        middleware: Sequence[ToolMiddleware] = (),
+        parallel_max: int = PARALLEL_CALLS_MAX,
+    ) -> None:
+        self._context = context
+        self._toolbox = toolbox
+        self._middleware = (*context.tool_middleware, *middleware)
+        self._parallel_max = parallel_max
 
-    async def one(index: int, call: ToolCall) -> ToolResult:
-        async with slots:
-            return await _run_call(context, tools.get(call.name), tools, index, call)
+    async def run(self, message_id: str, calls: Calls) -> list[Message]:
+        """Work on calls of that message, each with its place in it, until none is open; return the results.
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(index, call)) for index, call in enumerate(calls)]
-    except ExceptionGroup as failures:
-        # No call fails: it is the log that cannot be written, or a stop, and one of them says it for all.
-        raise failures.exceptions[0] from None
-    return tuple(task.result() for task in tasks)
+        What people must know is asked before anything is executed. Results are in the log as soon as nothing more
+        can be done without an answer.
 
+        Raises: RunWaiting: some calls need an answer. StopError: of a tool, a middleware or a plugin.
+        """
+        output = self._context.output
+        desk = CallDesk(self._context, self._toolbox, message_id)
+        answers = await output.answers()
+        waiting = [await desk.prepare(index, call) for index, call in calls]
+        told: list[Message] = []
+        while True:
+            jobs, asks, still = _sorted(desk, message_id, waiting, answers)
+            if asks:
+                await output.ask(asks)
+            if jobs:
+                told += await self._execute(message_id, jobs)
+            if not still:
+                return told
+            newer = await output.answers()
+            keys = [(message_id, prepared.call.id) for prepared in still]
+            if all(newer.get(key) == answers.get(key) for key in keys):
+                raise RunWaiting(f"{len(still)} tool calls wait for an answer")
+            waiting, answers = still, newer
 
-async def _run_call(
-    context: AgentContext, tool: Tool | None, tools: Mapping[str, Tool], index: int, call: ToolCall
-) -> ToolResult:
-    await context.output.emit(ToolStarted(call, index))
-    began = time.monotonic()
-    if tool is None:
-        result = failed(call, "UNKNOWN_TOOL", _unknown_tool(call.name, tools))
-    else:
-        result = await _call(context, tool, call)
-    await context.output.emit(ToolFinished(result, index, time.monotonic() - began))
-    return result
+    async def refuse(self, message_id: str, calls: Calls, limit: str) -> list[Message]:
+        """Answer calls beyond a limit of the run. They are not executed, and nobody is asked."""
+        text = f"{limit} was reached: no more tools can be called, answer with what is known"
+        jobs = [Job(index, call, result=failed_result(call, "LIMIT_REACHED", text)) for index, call in calls]
+        return await self._execute(message_id, jobs)
 
-
-async def _call(context: AgentContext, tool: Tool, call: ToolCall) -> ToolResult:
-    async def report(message: str, fraction: float | None) -> None:
-        context.output.partial(ToolProgress(call.id, call.name, clean_text(message), fraction))
-
-    try:
-        arguments = _parse(call.arguments)
-        async with asyncio.timeout(tool.timeout_seconds) as deadline:
-            content = await tool.call(
-                arguments, ToolContext(context.run.key.request_id, context.run.session, call.id, report)
-            )
-    except BadArgumentsError as error:
-        return failed(call, "INVALID_ARGUMENTS", str(error))
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        return failed(call, "TOOL_FAILED", "the tool cancelled itself")
-    except Exception as error:
-        if isinstance(error, TimeoutError) and deadline.expired():
-            return failed(call, "TIMEOUT", f"the tool took longer than {tool.timeout_seconds:g} seconds")
-        _logger.info("tool %s failed in run %s", call.name, context.run.key.request_id, exc_info=error)
-        return failed(call, "TOOL_FAILED", f"{type(error).__name__}: {error}")
-    return ToolResult(call.id, call.name, clean_text(content))
+    async def _execute(self, message_id: str, jobs: Sequence[Job]) -> list[Message]:
+        executor = Executor(self._context, self._middleware, self._parallel_max)
+        results = await executor.execute(jobs)
+        payload = ToolResults(tuple(results), message_id)
+        shown = await self._context.output.emit(payload)
+        return result_messages((shown if isinstance(shown, ToolResults) else payload).results)
 
 
-def failed(call: ToolCall, reason: str, message: str) -> ToolResult:
-    """Return the result of a call that failed, in the one shape that all failures have."""
-    error = {"reason": reason, "message": clean_text(message)[:_ERROR_CHARS_MAX]}
-    content = json.dumps({"error": error}, ensure_ascii=False)
-    return ToolResult(call.id, call.name, content, ToolStatus.ERROR, reason)
+def result_messages(results: Sequence[ToolResult]) -> list[Message]:
+    """Return results as messages of the conversation."""
+    return [
+        Message(Role.TOOL, result.content, tool_call_id=result.tool_call_id, tool_name=result.tool_name)
+        for result in results
+    ]
 
 
-def _parse(arguments: str) -> dict[str, Any]:
-    if not arguments.strip():
-        return {}
-    try:
-        value = json.loads(arguments)
-    except ValueError as error:
-        raise BadArgumentsError(f"the arguments are not valid JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise BadArgumentsError(f"the arguments must be a JSON object, not {type(value).__name__}")
-    return value
-
-
-def _unknown_tool(name: str, tools: Mapping[str, Tool]) -> str:
-    near = difflib.get_close_matches(name[:160], tools, n=3)
-    hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return f"there is no tool {name[:160]!r}{hint}"
+def _sorted(
+    desk: CallDesk, message_id: str, waiting: Sequence[Prepared], answers: _Answers
+) -> tuple[list[Job], list[Ask], list[Prepared]]:
+    """Tell what can be executed from what must be asked. The last are the calls of the latter."""
+    jobs: list[Job] = []
+    asks: list[Ask] = []
+    still: list[Prepared] = []
+    for prepared in waiting:
+        decided = desk.decide(prepared, answers.get((message_id, prepared.call.id)))
+        if isinstance(decided, Job):
+            jobs.append(decided)
+        else:
+            asks.append(decided)
+            still.append(prepared)
+    return jobs, asks, still

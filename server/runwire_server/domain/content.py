@@ -68,8 +68,8 @@ class ToolStatus(StrEnum):
 class ToolResult:
     """The outcome of one call, as the model reads it.
 
-    `reason` is empty when it succeeded, else UNKNOWN_TOOL, INVALID_ARGUMENTS, TIMEOUT, TOOL_FAILED, DENIED, CANCELLED,
-    RESULT_TOO_LARGE, LIMIT_REACHED or a code of the tool's own; `content` is made by `failed_result` then.
+    `reason` is empty when it succeeded, else UNKNOWN_TOOL, INVALID_ARGUMENTS, TIMEOUT, TOOL_FAILED, DENIED,
+    CANCELLED, RESULT_TOO_LARGE, LIMIT_REACHED or a code of the tool's own; `content` is made by `failed_result` then.
     """
 
     tool_call_id: str
@@ -141,14 +141,16 @@ def clean_text(text: str) -> str:
 def unanswered_calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:
     """Return the tool calls of the last assistant message that no later message answers.
 
-    Empty when something other than tool results follows that message: the conversation went on without them.
+    Empty when a user's message follows that one: the conversation went on without them. What a system says meanwhile
+    changes nothing.
     """
     answered: set[str] = set()
     for message in reversed(messages):
-        if message.role is Role.TOOL:
-            answered.add(message.tool_call_id)
-        elif message.role is Role.ASSISTANT:
-            return tuple(call for call in message.tool_calls if call.id not in answered)
-        else:
-            return ()
+        match message.role:
+            case Role.TOOL:
+                answered.add(message.tool_call_id)
+            case Role.ASSISTANT:
+                return tuple(call for call in message.tool_calls if call.id not in answered)
+            case Role.USER:
+                return ()
     return ()

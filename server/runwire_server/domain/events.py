@@ -66,7 +66,8 @@ class ToolOutputDelta:
 
 @dataclass(frozen=True, slots=True)
 class MessagePayload:
-    """A whole message of the conversation. `raw_arguments` has what the model wrote of repaired calls, by their id."""
+    """A whole message of the conversation. `raw_arguments` has what the model wrote of repaired calls, by their
+    id."""
 
     message_id: str
     message: Message

@@ -30,6 +30,7 @@ class Question:
     tool_call: ToolCall
     message_id: str = ""
     reason: str = ""
+    expire_time: datetime | None = None
     is_settled: bool = False
 
 
@@ -43,7 +44,8 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer to the question of that id. `arguments` replace the model's; `output` is for QuestionKind.TOOL_OUTPUT."""
+    """An answer to the question of that id. `arguments` replace the model's; `output` is for
+    QuestionKind.TOOL_OUTPUT."""
 
     question_id: str
     decision: Decision = Decision.APPROVED
@@ -70,8 +72,8 @@ class QueuedMessage:
 class RunMail:
     """All of a run's mail. `version` is raised by one with every change.
 
-    `messages` are unread, oldest first; `read_ids` are those of the messages that were read, so that sending one again
-    is harmless.
+    `messages` are unread, oldest first; `read_ids` are those of the messages that were read, so that sending one
+    again is harmless.
     """
 
     version: int = 0

@@ -1,6 +1,6 @@
 """A run: one turn of work by an agent on a session. What it is, and which way its state may go."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -124,6 +124,12 @@ class ToolSelection:
     client_tools: tuple[ToolSpec, ...] = ()
     approved_first: tuple[str, ...] = ()
 
+    def names(self, own: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the tools that an agent with these of its own has then, in order."""
+        named = (*(own if self.only is None else self.only), *self.add)
+        kept = (name for name in dict.fromkeys(named) if name not in self.deny)
+        return (*kept, *(spec.name for spec in self.client_tools))
+
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
@@ -241,6 +247,11 @@ class Run:
     def open_questions(self) -> tuple[Question, ...]:
         """What it asked and nobody has answered."""
         return tuple(q for q in self.questions if not q.is_settled and self.mail.answer_to(q) is None)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something that it asked was answered, and it does not know yet."""
+        return any(not q.is_settled and self.mail.answer_to(q) is not None for q in self.questions)
 
     @property
     def waits_its_turn(self) -> bool:

@@ -1,10 +1,10 @@
 """Sessions: what belongs to a conversation, and which part of it a reader gets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from runwire_server.domain.content import JsonObject, Message, Role
+from runwire_server.domain.content import JsonObject, Message, Role, unanswered_calls
 from runwire_server.domain.events import Event, MessagePayload, ToolResults
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.retention import NEVER, Expiry
@@ -100,6 +100,34 @@ def window(newest: Sequence[SessionEvent], latest_user: SessionEvent | None) -> 
     if latest_user is not None:
         return [latest_user, *newest]
     return list(newest)
+
+
+def unanswered_last(items: Sequence[SessionEvent], request_id: str) -> list[SessionEvent]:
+    """Move the newest calls of that run which have no result yet, and the results they have, to the end.
+
+    Others may have spoken in the session while the run waited; a run goes on with what it asked for itself.
+    """
+    for place in range(len(items) - 1, -1, -1):
+        event = items[place].event
+        if event.request_id != request_id or not isinstance(event.payload, MessagePayload):
+            continue
+        if event.payload.message.role is not Role.ASSISTANT:
+            continue
+        wanted = {call.id for call in event.payload.message.tool_calls}
+        results = [item for item in items[place + 1 :] if _answers(item.event, request_id, wanted)]
+        if not unanswered_calls([m for item in (items[place], *results) for m in event_messages(item.event)]):
+            break
+        moved = [items[place], *results]
+        return [item for item in items if item not in moved] + moved
+    return list(items)
+
+
+def _answers(event: Event, request_id: str, call_ids: Collection[str]) -> bool:
+    return (
+        event.request_id == request_id
+        and isinstance(event.payload, ToolResults)
+        and any(result.tool_call_id in call_ids for result in event.payload.results)
+    )
 
 
 def event_messages(event: Event) -> list[Message]:

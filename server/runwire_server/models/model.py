@@ -26,9 +26,9 @@ class Sampling:
 class ModelRequest:
     """What to ask. `messages` begin with the system message, if any; each tool call in them has a result.
 
-    With `stream` False the answer still comes as chunks, but only when it is whole. Without `may_call_tools` the model
-    is told its tools, because the conversation has calls of them, and that it must not call any. `output_schema` is the
-    JSON Schema, as JSON text, that the answer must satisfy; empty: any text.
+    With `stream` False the answer still comes as chunks, but only when it is whole. Without `may_call_tools` the
+    model is told its tools, because the conversation has calls of them, and that it must not call any.
+    `output_schema` is the JSON Schema, as JSON text, that the answer must satisfy; empty: any text.
     """
 
     messages: tuple[Message, ...]

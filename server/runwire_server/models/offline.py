@@ -20,9 +20,11 @@ _CLOCK = re.compile(r"\b(time|date|clock|day is it|today)\b", re.IGNORECASE)
 _SLOW = re.compile(r"\b(slow|research|report|wait)\b", re.IGNORECASE)
 _TOPIC = re.compile(r"\b(?:on|about|for)\s+([^.?!\n]+)", re.IGNORECASE)
 _REMEMBER = re.compile(r"\bwhat (?:did|have) i (?:just )?(?:say|said|ask|asked)\b", re.IGNORECASE)
+_SEND = re.compile(r"\bsend (?:an? )?message to ([\w.@-]{1,64})\s*[:,]\s*(.+)", re.IGNORECASE | re.DOTALL)
 _ABOUT = (
     "I am the offline stand-in for a language model: I follow simple rules, and call the tools I am given. "
-    "Ask me for arithmetic, the time, or a slow report. Set OPENAI_API_KEY to have a real model."
+    "Ask me for arithmetic, the time, a slow report, or to send a message to bob: hi."
+    " Set OPENAI_API_KEY to have a real model."
 )
 
 
@@ -52,7 +54,7 @@ class OfflineModel:
 
 
 def _chunks(request: ModelRequest) -> Iterator[Chunk]:
-    calls = _calls(request.messages, request.tools)
+    calls = _calls(request.messages, request.tools) if request.may_call_tools else []
     text = "" if calls else _answer(request.messages)
     for word in re.findall(r"\s*\S+\s*", text):
         yield TextChunk(word)
@@ -77,12 +79,22 @@ def _calls(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[tuple
     if not messages or messages[-1].role is not Role.USER:
         return []
     asked = messages[-1].content[:_READ_CHARS_MAX]
+    if sent := _SEND.search(asked):
+        # What is to be sent is not for us to answer.
+        wanted = [("send_message", {"to": sent[1], "text": sent[2].strip()})]
+        return _offered(wanted, tools)
     wanted = [("calculator", {"expression": expression}) for expression in _expressions(asked)]
     if _CLOCK.search(asked):
         wanted.append(("clock", {}))
     if _SLOW.search(asked):
         topic = _TOPIC.search(asked)
         wanted.append(("slow_report", {"topic": topic[1].strip() if topic else "nothing in particular"}))
+    return _offered(wanted, tools)
+
+
+def _offered(
+    wanted: Sequence[tuple[str, dict[str, str]]], tools: Sequence[ToolSpec]
+) -> list[tuple[str, dict[str, str]]]:
     offered = {tool.name: tool.parameters.get("properties") or {} for tool in tools}
     return [
         (name, {key: value for key, value in arguments.items() if key in offered[name]})

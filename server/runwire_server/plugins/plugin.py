@@ -21,6 +21,11 @@ DROP = Verdict.DROP
 
 
 @dataclass(frozen=True, slots=True)
+class Allow:
+    """The call needs no approval, whatever its tool says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """The call needs an approval. A call that was approved is not asked for again."""
 
@@ -36,8 +41,8 @@ class Deny:
 
 @dataclass(frozen=True, slots=True)
 class HookContext:
-    """Where a hook is called. `branch` is the path of the agent that is at work; `notes` are shared by all hooks of one
-    run, in this process.
+    """Where a hook is called. `branch` is the path of the agent that is at work; `notes` are shared by all hooks
+    of one run, in this process.
     """
 
     run: Run
@@ -51,9 +56,9 @@ class Plugin:
     """Derive from it and override what you need. One object serves all runs; hooks may be called at the same time.
 
     Hooks are called in the order of the plugins; each gets what the one before it made of the thing, and None leaves
-    it as it is. A hook that answers in place of the real thing ends the chain. A hook that raises, or takes longer than
-    10 seconds, is left out this time: an event on the MONITOR channel and a metric say so, and the run goes on. Only
-    StopError ends the run.
+    it as it is. A hook that answers in place of the real thing ends the chain. A hook that raises, or takes longer
+    than 10 seconds, is left out this time: an event on the MONITOR channel and a metric say so, and the run goes
+    on. Only StopError ends the run.
     """
 
     @property
@@ -69,7 +74,9 @@ class Plugin:
         """After an agent has answered. A message is added to the log, and is the answer then."""
         return None
 
-    async def before_model(self, context: HookContext, request: ModelRequest) -> ModelRequest | Message | None:
+    async def before_model(
+        self, context: HookContext, request: ModelRequest
+    ) -> ModelRequest | Message | None:
         """Before a model call. A request replaces it; a message is the model's answer: it is not called."""
         return None
 
@@ -77,7 +84,9 @@ class Plugin:
         """After a model call, before its answer is in the log. A message replaces it; deltas were shown already."""
         return None
 
-    async def before_tool(self, context: HookContext, call: ToolCall) -> ToolCall | str | Ask | Deny | None:
+    async def before_tool(
+        self, context: HookContext, call: ToolCall
+    ) -> ToolCall | str | Allow | Ask | Deny | None:
         """Before a tool call. A call replaces its arguments; a text is its result: the tool is not called."""
         return None
 
@@ -85,7 +94,9 @@ class Plugin:
         """After a tool call, also a failed one. A result replaces it; its tool_call_id stays."""
         return None
 
-    async def on_event(self, context: HookContext, payload: DurablePayload) -> DurablePayload | Verdict | None:
+    async def on_event(
+        self, context: HookContext, payload: DurablePayload
+    ) -> DurablePayload | Verdict | None:
         """Before an event gets into the log, and a user's message into the session.
 
         A payload of the same type replaces it; DROP leaves it out. What a log needs cannot be dropped, and its

@@ -1,21 +1,17 @@
 """Hooks around what a session stores and shows. An app has them in order; a failing one ends its call or its run."""
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Protocol, TypeVar, runtime_checkable
-from uuid import uuid4
 
 from runwire_server.domain.errors import HookError
 from runwire_server.domain.events import Custom, Event, MessagePayload, ToolResults
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import Session, SessionEvent
+from runwire_server.plugins.guarded import HookFailedError, call_hook, failed
 
 T = TypeVar("T")
-_logger = logging.getLogger(__name__)
-_HOOK_SECONDS_MAX = 10.0
 _STORABLE = (MessagePayload, ToolResults, Custom)
 
 
@@ -99,19 +95,17 @@ def _own(event: Event) -> Event:
 
 async def _call(hook: SessionHook, name: str, method: Callable[..., Awaitable[T]], *given: object) -> T:
     try:
-        async with asyncio.timeout(_HOOK_SECONDS_MAX):
-            return await method(*given)
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise  # it is the call or the run that was cancelled
-        raise _failed(hook, name, RuntimeError("it cancelled itself")) from error
-    except Exception as error:
-        raise _failed(hook, name, error) from error
+        answer: T = await call_hook(f"{type(hook).__name__}.{name}", method, *given)
+    except HookFailedError as error:
+        raise _failure(hook, name, error) from error
+    return answer
 
 
 def _failed(hook: SessionHook, name: str, error: Exception) -> HookError:
-    error_id = uuid4().hex[:12]
-    hook_name = f"{type(hook).__name__}.{name}"
-    _logger.error("session hook %s failed (error %s)", hook_name, error_id, exc_info=error)
-    return HookError(f"session hook {hook_name} failed; error id {error_id}", "SESSION_HOOK_FAILED")
+    return _failure(hook, name, failed(f"{type(hook).__name__}.{name}", error))
+
+
+def _failure(hook: SessionHook, name: str, error: HookFailedError) -> HookError:
+    return HookError(
+        f"session hook {type(hook).__name__}.{name} failed; error id {error.error_id}", "SESSION_HOOK_FAILED"
+    )

@@ -1,13 +1,18 @@
 """What this server runs: apps and their agents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runwire_server.agents.agent import Agent
-from runwire_server.domain.errors import NotFoundError
+from runwire_server.domain.errors import InvalidRequestError, NotFoundError
+from runwire_server.domain.ids import RunKey
+from runwire_server.domain.runs import RunOptions
+from runwire_server.plugins.plugin import AppPlugins, Plugin
 from runwire_server.plugins.session_hooks import SessionHooks
+from runwire_server.tools.tool import Tool, ToolMiddleware
 
 NO_HOOKS = SessionHooks()
+NO_PLUGINS = AppPlugins()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,9 @@ class ServedApp:
     agents: Mapping[str, Agent]
     default_agent: str
     session_hooks: SessionHooks = NO_HOOKS
+    plugins: AppPlugins = NO_PLUGINS
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    tool_middleware: tuple[ToolMiddleware, ...] = ()
 
     def agent(self, name: str) -> Agent:
         """Return the agent of that name; the default one for an empty name. Raises: NotFoundError."""
@@ -25,6 +33,17 @@ class ServedApp:
         if agent is None:
             raise NotFoundError("agent", name)
         return agent
+
+    def plugins_of(self, options: RunOptions) -> tuple[Plugin, ...]:
+        """Return the plugins of a run, in order. Raises: InvalidRequestError (options.plugins)."""
+        for place, name in enumerate(options.plugins):
+            if name not in self.plugins.by_name:
+                known = ", ".join(sorted(self.plugins.by_name)) or "none"
+                raise InvalidRequestError.of(
+                    f"options.plugins[{place}]", f"{name[:100]!r} is not a plugin that runs may name: {known}"
+                )
+        named = dict.fromkeys(options.plugins)
+        return (*self.plugins.always, *(self.plugins.by_name[name] for name in named))
 
 
 class Catalog:
@@ -45,3 +64,17 @@ class Catalog:
         if app is None:
             raise NotFoundError("app", name)
         return app
+
+    def run_key(self, app_name: str, request_id: str) -> RunKey:
+        """Return the run's key, for the default app when the name is empty. Raises: NotFoundError (app)."""
+        return RunKey(self.app(app_name).name, request_id)
+
+    @property
+    def apps(self) -> tuple[ServedApp, ...]:
+        """All apps, the default one first."""
+        return tuple(self._apps.values())
+
+    @property
+    def agents(self) -> tuple[Agent, ...]:
+        """All agents of all apps."""
+        return tuple(agent for app in self._apps.values() for agent in app.agents.values())

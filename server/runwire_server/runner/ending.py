@@ -6,11 +6,19 @@ from uuid import uuid4
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role
-from runwire_server.domain.errors import HookError, RunFailure, UnavailableError, WritesLostError
+from runwire_server.domain.errors import (
+    HookError,
+    NotFoundError,
+    RunFailure,
+    StopError,
+    UnavailableError,
+    WritesLostError,
+)
 from runwire_server.domain.runs import Outcome, Run, RunError
 from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import Stop
 from runwire_server.runner.opening import started_draft
+from runwire_server.runner.voice import expired
 
 # What the session says in place of an answer, so that its history does not end with a question that nobody
 # answered (RUN-47 of the reference).
@@ -19,23 +27,31 @@ FAILED_ANSWER = "An error occurred during execution. Please contact the service 
 _TIMEOUTS = {
     "deadline": "the caller's deadline has passed",
     "max_run_duration": "the run took longer than its max_run_duration",
+    "waiting_timeout": "nobody answered what the run asked in time",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended, and how that is written."""
+    """How a run ended, and how that is written.
+
+    `message` is the answer; it is `in_log` but when it is a tool's. With `reads_mail` the run does not end while
+    it has messages that it has not read.
+    """
 
     outcome: Outcome
     stop_reason: str
     error: RunError | None = None
     cancel_reason: str = ""
     message: Message | None = None
+    structured_output: str = ""
+    reads_mail: bool = False
 
     async def write(self, journal: Journal) -> None:
-        """Append what is missing and the completion, in one step. Raises: FencedError, UnavailableError.
+        """Append what is missing and the completion, in one step.
 
-        A hook that fails here costs the session its answer, not the log its end.
+        A hook or a plugin that fails here costs the session its answer, not the log its end.
+        Raises: FencedError, UnavailableError; StaleMailError with `reads_mail`: nothing is written.
         """
         # What is missing shows only when it is known where the log ends.
         await journal.settle()
@@ -43,23 +59,44 @@ class Ending:
             return
         run = journal.run
         drafts = [] if run.last_sequence else [started_draft(run, None)]
+        drafts += [journal.draft(payload, branch) for branch, payload in journal.rounds.endings()]
+        drafts += self._interrupted(journal)
         opening: list[ev.Event] = []
         if self.outcome is Outcome.FAILED and self.error is not None:
-            drafts.append(_draft(run, ev.ErrorPayload(self.error)))
+            drafts.append(journal.draft(ev.ErrorPayload(self.error)))
             if run.last_sequence:
                 opening.append(_failed_answer(run))
-        completion = ev.Completion(
+        drafts += [journal.draft(payload) for payload in expired(run, self.stop_reason)]
+        drafts.append(replace(journal.draft(self._completion(run)), author=run.key.app_name))
+        version = run.mail.version if self.reads_mail else None
+        try:
+            await journal.write(drafts, opening=opening, record=self._record, mail_version=version)
+        except (HookError, StopError):
+            await journal.write(drafts, record=self._record, mail_version=version, is_plain=True)
+
+    def _interrupted(self, journal: Journal) -> list[ev.Draft]:
+        """Return the text that was shown of messages that will never be whole, when the caller wants it kept."""
+        is_cut = self.outcome in {Outcome.CANCELLED, Outcome.TIMED_OUT}
+        if not is_cut or not journal.run.input.options.keep_interrupted_text:
+            return []
+        drafts: list[ev.Draft] = []
+        for message_id, text in journal.open_texts():
+            said = Message(Role.ASSISTANT, text.since(0))
+            payload = ev.MessagePayload(message_id, said, finish_reason="cancelled")
+            drafts.append(journal.draft(payload, text.branch))
+        return drafts
+
+    def _completion(self, run: Run) -> ev.Completion:
+        message = self.message
+        return ev.Completion(
             outcome=self.outcome,
             stop_reason=self.stop_reason,
             error=self.error,
             usage=run.usage,
+            message=message if message is not None and message.role is Role.TOOL else None,
             cancel_reason=self.cancel_reason,
+            structured_output=self.structured_output,
         )
-        drafts.append(replace(_draft(run, completion), author=run.key.app_name))
-        try:
-            await journal.write(drafts, opening=opening, record=self._record)
-        except HookError:
-            await journal.write(drafts, record=self._record)
 
     def _record(self, run: Run) -> Run:
         return replace(
@@ -86,6 +123,12 @@ def ending_of_failure(error: Exception, logger: logging.Logger, run: Run) -> End
     error_id = uuid4().hex[:12]
     request_id = run.key.request_id
     match error:
+        case StopError():
+            stopped = RunError("stop_error", str(error) or "the run was stopped", "STOPPED")
+            return Ending(Outcome.COMPLETED, "stop_error", error=stopped)
+        case NotFoundError(kind="session"):
+            shown = RunError("run_error", "the session was deleted", "SESSION_DELETED", error_id)
+            return Ending(Outcome.FAILED, "error", error=shown)
         case RunFailure():
             logger.warning("run %s failed (error %s): %s", request_id, error_id, error)
             shown = RunError(error.type, str(error), error.code, error_id, error.retryable)
@@ -104,12 +147,6 @@ def ending_of_failure(error: Exception, logger: logging.Logger, run: Run) -> End
             logger.error("run %s crashed (error %s)", request_id, error_id, exc_info=error)
             shown = RunError("agent_error", f"internal error; error id {error_id}", "INTERNAL", error_id)
             return Ending(Outcome.FAILED, "error", error=shown)
-
-
-def _draft(run: Run, payload: ev.DurablePayload) -> ev.Draft:
-    return ev.Draft(
-        author=run.agent_name, payload=payload, branch=run.agent_name, invocation_id=run.invocation_id
-    )
 
 
 def _failed_answer(run: Run) -> ev.Event:

@@ -1,79 +1,89 @@
-"""Execute one run: wait for its turn, drive its agent, and close its log with exactly one completion."""
+"""Execute one run: wait for its turn, let its agent work, and close its log with exactly one completion, or let it
+wait."""
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from uuid import uuid4
 
-from runwire_server.agents.agent import Agent, AgentContext
+from runwire_server.agents.agent import Agent
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import Message
 from runwire_server.domain.errors import (
     AgentError,
     FencedError,
     HookError,
     NotFoundError,
-    RunCancelled,
+    StaleMailError,
+    StopError,
     UnavailableError,
     WritesLostError,
 )
 from runwire_server.domain.ids import ReplicaId
-from runwire_server.domain.runs import Outcome
+from runwire_server.domain.runs import Outcome, RunState
 from runwire_server.plugins.session_hooks import SessionHooks
+from runwire_server.runner.activation import Activation, Workshop
 from runwire_server.runner.catalog import NO_HOOKS
-from runwire_server.runner.ending import Ending, ending_of_failure, ending_of_stop
+from runwire_server.runner.ending import Ending, ending_of_failure
 from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import LiveRun, Stop
-from runwire_server.runner.opening import Opening, open_run
+from runwire_server.runner.opening import History, open_run, read_history
 from runwire_server.runner.supervisor import Supervisor
+from runwire_server.runner.voice import settle
 from runwire_server.storage.port import Store
 
 _logger = logging.getLogger(__name__)
 _QUEUE_POLL_SECONDS = 0.5
 _CLOSE_RETRY_SECONDS_MAX = 5.0
+_BROKEN = (UnavailableError, HookError, StopError, AgentError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionSettings:
-    """How runs are executed. `cancel_grace_seconds` is what an agent gets to notice its cancellation."""
+    """How runs are executed."""
 
     replica: ReplicaId
-    clock: Callable[[], datetime]
-    cancel_grace_seconds: float = 1.0
+    workshop: Workshop
     session_hooks: SessionHooks = NO_HOOKS
 
 
 class Execution:
-    """One run on this replica, from its turn to its completion."""
+    """One run on this replica: from its turn, or the end of its wait, to its completion, or its next wait."""
 
     def __init__(
         self, store: Store, supervisor: Supervisor, settings: ExecutionSettings, live: LiveRun, agent: Agent
     ) -> None:
+        workshop = settings.workshop
         self._store = store
         self._supervisor = supervisor
         self._settings = settings
+        self._clock = workshop.clock
         self._live = live
         self._agent = agent
-        self._journal = Journal(store, live, supervisor, settings.clock, hooks=settings.session_hooks)
+        self._journal = Journal(
+            store, live, supervisor, workshop.clock, hooks=settings.session_hooks, plugins=workshop.plugins
+        )
+        self._activation = Activation(agent, self._journal, live, supervisor, workshop)
+        self._began = workshop.clock()
 
     async def run(self) -> None:
-        """Bring the run to its end. Never raises Exception: the outcome is in the log.
+        """Bring the run to its end, or to where it waits. Never raises Exception: the outcome is in the log.
 
-        Returns early only when another replica has taken the run.
+        Returns early when another replica has taken the run.
         """
         self._arm_deadline()
         try:
             ending = await self._work()
-            await self._close(ending)
+            if ending is not None:
+                await self._close(ending)
+                await self._settings.workshop.plugins.after_run(self._live.run)
         except FencedError:
             _logger.warning("run %s was taken by another replica; stopped", self._live.run.key.request_id)
         except NotFoundError:
             _logger.warning("run %s is gone from the store; stopped", self._live.run.key.request_id)
         except asyncio.CancelledError:
             stop = self._live.stop or Stop(Outcome.CANCELLED, "draining", "the server shuts down")
-            await self._supervisor.finish("close-run", self._close(ending_of_stop(stop)))
+            self._live.stop = stop
+            if self._live.run.state is not RunState.WAITING:
+                await self._supervisor.finish("close-run", self._close(self._activation.stopped()))
             raise
         finally:
             self._live.close()
@@ -81,32 +91,97 @@ class Execution:
     def _arm_deadline(self) -> None:
         run = self._live.run
         seconds = run.input.options.max_run_seconds
+        if seconds is not None:
+            seconds -= run.worked_seconds
         stop = Stop(Outcome.TIMED_OUT, "max_run_duration")
         if run.deadline is not None:
-            left = (run.deadline - self._settings.clock()).total_seconds()
+            left = (run.deadline - self._clock()).total_seconds()
             if seconds is None or left < seconds:
                 seconds, stop = left, Stop(Outcome.TIMED_OUT, "deadline")
         if seconds is not None:
             self._live.arm_deadline(seconds, stop)
 
-    async def _work(self) -> Ending:
-        """Do the run's work and say how it ended. Raises: FencedError, NotFoundError."""
+    async def _work(self) -> Ending | None:
+        """Do the run's work and say how it ended; None: it waits. Raises: FencedError, NotFoundError (run)."""
         try:
-            if not await self._take_turn():
-                return self._stopped()
-            if self._live.stop is not None:
-                return self._stopped()
-            opening = await open_run(
-                self._store,
-                self._journal,
-                self._live.run,
-                self._agent,
-                session_created=self._live.session_created,
-                hooks=self._settings.session_hooks,
-            )
-        except (UnavailableError, HookError) as error:
+            if self._live.is_continued:
+                history = await self._continue()
+            else:
+                history = await self._begin()
+            while history is not None:
+                ending = await self._activation.run(history)
+                if ending is None:
+                    worked = (self._clock() - self._began).total_seconds()
+                    if await self._activation.wait(worked):
+                        return None
+                elif not ending.reads_mail or await self._may_end(ending):
+                    return ending
+                history = await self._history()
+            return self._why_not()
+        except NotFoundError as error:
+            if error.kind != "session":
+                raise
             return ending_of_failure(error, _logger, self._live.run)
-        return await self._drive(opening)
+        except _BROKEN as error:
+            return ending_of_failure(error, _logger, self._live.run)
+
+    def _why_not(self) -> Ending:
+        """Return the ending of a run that had no reason to work."""
+        run = self._live.run
+        if self._live.stop is not None:
+            return self._activation.stopped()
+        if run.state is RunState.WAITING:
+            self._live.request_stop(Stop(Outcome.TIMED_OUT, "waiting_timeout"))
+            return self._activation.stopped()
+        return Ending(Outcome.COMPLETED, "nothing_to_resume")
+
+    async def _begin(self) -> History | None:
+        """Wait for the run's turn and open its log. Return the history; None when there is nothing to do."""
+        if not await self._take_turn() or self._live.stop is not None:
+            return None
+        history = await open_run(
+            self._store,
+            self._journal,
+            self._live.run,
+            self._agent,
+            session_created=self._live.session_created,
+            hooks=self._settings.session_hooks,
+        )
+        return history if history.messages else None
+
+    async def _continue(self) -> History | None:
+        """Go on with a run that waited. Return the history; None when its wait is over without an answer."""
+        run = self._live.run
+        if run.cancel is not None:
+            self._live.request_stop(Stop(Outcome.CANCELLED, "cancelled", run.cancel.reason))
+        if self._live.stop is not None:
+            return None
+        is_over = any(
+            q.expire_time is not None and q.expire_time <= self._clock() for q in run.open_questions
+        )
+        if is_over and not run.has_news:
+            return None
+        draft = self._journal.draft(ev.RunStateChanged(run.state, RunState.RUNNING, "goes on"))
+        await self._journal.write(
+            [draft], record=lambda run: replace(run, state=RunState.RUNNING, due_time=None)
+        )
+        for question in run.questions:
+            self._journal.rounds.expect(self._journal.root.branch, question.message_id)
+        await settle(self._journal)
+        return await self._history()
+
+    async def _history(self) -> History:
+        return await read_history(self._store, self._live.run, self._settings.session_hooks)
+
+    async def _may_end(self, ending: Ending) -> bool:
+        """Write the ending, unless the run has messages that it has not read. Return False when it has."""
+        while not self._live.run.mail.messages:
+            try:
+                await self._write(ending)
+            except StaleMailError:
+                continue
+            return True
+        return False
 
     async def _take_turn(self) -> bool:
         """Wait until the run is first in its session's queue, and take it. False: it was stopped before."""
@@ -116,12 +191,14 @@ class Execution:
                 self._live.run.key,
                 settings.replica,
                 attempt=self._live.run.attempt,
-                now=settings.clock(),
+                now=self._clock(),
+                in_turn=self._live.run.waits_its_turn,
             )
             if run is not None:
                 self._live.run = replace(run, invocation_id=self._live.run.invocation_id)
                 if run.cancel is not None:
                     self._live.cancel(run.cancel)
+                self._began = self._clock()
                 return True
             current = await self._store.get_run(self._live.run.key)
             if current.attempt != self._live.run.attempt or current.state.is_terminal:
@@ -134,71 +211,15 @@ class Execution:
                 continue
         return False
 
-    async def _drive(self, opening: Opening) -> Ending:
-        """Let the agent work until it ends, or until the run is stopped."""
-        run = self._live.run
-        context = AgentContext(
-            run=run,
-            author=self._agent.name,
-            invocation_id=run.invocation_id,
-            history=opening.history,
-            options=run.input.options,
-            output=self._journal,
-        )
-        task = self._supervisor.spawn(f"agent-{run.key.request_id}", self._agent.run(context))
-        task.add_done_callback(lambda _: self._live.nudge())
-        try:
-            while not task.done() and self._live.stop is None:
-                await self._live.changed()
-        finally:
-            await self._end_task(task)
-        if task.done() and not task.cancelled():
-            return await self._ending_of(task)
-        if self._live.stop is None:
-            error = AgentError("the agent cancelled itself", "AGENT_CANCELLED_ITSELF")
-            return ending_of_failure(error, _logger, run)
-        return self._stopped()
-
-    async def _end_task(self, task: asyncio.Task[Message]) -> None:
-        if task.done():
-            return
-        task.cancel()
-        _, left = await asyncio.wait({task}, timeout=self._settings.cancel_grace_seconds)
-        if left:
-            _logger.error(
-                "the agent of run %s ignores its cancellation; the run ends without it",
-                self._live.run.key.request_id,
-            )
-
-    async def _ending_of(self, task: asyncio.Task[Message]) -> Ending:
-        """Say how an agent ended that was not cancelled."""
-        error = task.exception()
-        match error:
-            case None:
-                return await self._ending_of_answer(task.result())
-            case FencedError():
-                raise error
-            case RunCancelled():
-                return Ending(Outcome.CANCELLED, "cancelled", cancel_reason=str(error))
-            case Exception():
-                if self._live.stop is not None:
-                    return self._stopped()
-                return ending_of_failure(error, _logger, self._live.run)
-            case _:
-                raise error
-
-    async def _ending_of_answer(self, answer: Message) -> Ending:
-        if not self._journal.message_ids and answer.has_payload:
-            # The agent left it to us to put its answer into the log.
-            await self._journal.emit(ev.MessagePayload(uuid4().hex, answer, finish_reason="stop"))
-        reason = self._journal.finish_reason
-        return Ending(Outcome.COMPLETED, "stop" if reason in {"", "tool_calls"} else reason, message=answer)
-
-    def _stopped(self) -> Ending:
-        return ending_of_stop(self._live.stop or Stop(Outcome.CANCELLED, "cancelled"))
-
     async def _close(self, ending: Ending) -> None:
-        """Write the completion. Goes on trying while the store cannot be reached: no run stays open for ever."""
+        """Write the completion, whatever mail there is."""
+        await self._write(replace(ending, reads_mail=False))
+
+    async def _write(self, ending: Ending) -> None:
+        """Write the completion. Goes on trying while the store cannot be reached: no run stays open for ever.
+
+        Raises: StaleMailError, as Ending.write.
+        """
         delay = 0.1
         while True:
             try:

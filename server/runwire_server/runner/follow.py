@@ -41,6 +41,8 @@ class Follower:
         self._is_live = from_the_start
         self._has_caught_up = False
         self._next_delta = 0.0
+        # The branch of events that name none: the run's own agent.
+        self._root = ""
         self._state = RunState.QUEUED
 
     async def events(
@@ -71,7 +73,10 @@ class Follower:
 
     async def _read(self, store: Store, tail: Tail | None) -> list[ev.Event]:
         """Return the next durable events: from memory when they are recent, else from the store."""
-        logged = tail.after(self._position) if tail is not None else None
+        logged = None
+        if tail is not None:
+            self._root = tail.author
+            logged = tail.after(self._position)
         if logged is None:
             return await store.list_run_events(self.key, after=self._position, limit=_PAGE_EVENTS)
         return logged
@@ -84,13 +89,16 @@ class Follower:
                 yield from filter(self._is_wanted, self._missing(event, event.payload))
             self._sent = {key: sent for key, sent in self._sent.items() if key[1] != message_id}
         elif isinstance(event.payload, ev.ToolFinished):
-            self._sent.pop(("progress", event.payload.result.tool_call_id, 0), None)
+            for kind in ("progress", "output"):
+                self._sent.pop((kind, event.payload.result.tool_call_id, 0), None)
+        elif isinstance(event.payload, ev.RunStarted):
+            self._root = event.payload.run.agent_name
         self._position = event.sequence
         if self._is_wanted(event):
             yield event
 
     def _is_wanted(self, event: ev.Event) -> bool:
-        return is_forwarded(event.payload, self._options)
+        return is_forwarded(event.payload, self._options, event.branch or self._root)
 
     def _missing(self, event: ev.Event, payload: ev.MessagePayload) -> Iterator[ev.Event]:
         for key, text, shape in whole_texts(payload.message_id, payload.message):
@@ -101,6 +109,7 @@ class Follower:
                     sequence=self._position,
                     create_time=event.create_time,
                     author=event.author,
+                    branch="" if event.branch == self._root else event.branch,
                     payload=shaped(shape, text[offset:], offset),
                 )
 

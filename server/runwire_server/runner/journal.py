@@ -6,15 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
+from runwire_server.agents.agent import Identity
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import JsonObject
-from runwire_server.domain.errors import FencedError, RunCancelled
+from runwire_server.domain.content import JsonObject, Role
+from runwire_server.domain.errors import FencedError, RunCancelled, StaleMailError
+from runwire_server.domain.rounds import Rounds
 from runwire_server.domain.runs import CancelMode, Run
 from runwire_server.domain.sessions import is_session_event
+from runwire_server.plugins.chain import RunPlugins
+from runwire_server.plugins.plugin import HookContext
 from runwire_server.plugins.session_hooks import SessionHooks
 from runwire_server.runner.catalog import NO_HOOKS
 from runwire_server.runner.live import LiveRun
 from runwire_server.runner.supervisor import Supervisor
+from runwire_server.runner.tail import GrowingText
 from runwire_server.storage.port import Append, RunStore
 
 _POINTS = {
@@ -33,6 +38,7 @@ class _Work:
     opening: Sequence[ev.Event]
     state_delta: JsonObject | None
     record: Callable[[Run], Run] | None
+    mail_version: int | None
 
 
 # One write has not nearly so many events.
@@ -40,7 +46,7 @@ _MISSED_MAX = 10_000
 
 
 class Journal:
-    """The log of one attempt at a run. Implements agents.agent.Output."""
+    """The log of one attempt at a run. Agents speak to it through runner.voice."""
 
     def __init__(
         self,
@@ -50,16 +56,19 @@ class Journal:
         clock: Callable[[], datetime],
         *,
         hooks: SessionHooks = NO_HOOKS,
+        plugins: RunPlugins | None = None,
     ) -> None:
         self._store = store
         self._live = live
         self._supervisor = supervisor
         self._clock = clock
         self._hooks = hooks
+        self._plugins = plugins if plugins is not None else RunPlugins()
         self._lock = asyncio.Lock()
         self._is_closed = False
         # Whether nobody knows if the last write was done.
         self._is_unsure = False
+        self.rounds = Rounds()
         self.message_ids: set[str] = set()
         self.finish_reason = ""
 
@@ -69,38 +78,48 @@ class Journal:
         return self._live.run
 
     @property
+    def changes_events(self) -> bool:
+        """Whether plugins may have made something else of what was written."""
+        return bool(self._plugins) and self._plugins.sees_events
+
+    @property
     def is_complete(self) -> bool:
         """Whether the completion is in the log."""
         return self._is_closed
 
-    async def emit(self, payload: ev.DurablePayload, *, state_delta: JsonObject | None = None) -> None:
-        """Append one event. See agents.agent.Output."""
-        run = self._live.run
-        draft = ev.Draft(
-            author=run.agent_name,
-            payload=payload,
-            branch=run.agent_name,
-            invocation_id=run.invocation_id,
-            state_delta=state_delta,
-        )
-        await self.write([draft])
+    def forget_answer(self) -> None:
+        """Begin to look for an answer again: the agent is activated."""
+        self.message_ids.clear()
+        self.finish_reason = ""
 
-    def partial(self, payload: ev.PartialPayload) -> None:
+    @property
+    def root(self) -> Identity:
+        """Who speaks for the run itself: its agent."""
+        run = self._live.run
+        return Identity(run.agent_name, run.agent_name, run.invocation_id)
+
+    def partial(self, payload: ev.PartialPayload, identity: Identity) -> None:
         """Show a delta. See agents.agent.Output."""
         if self._is_closed:
             return
+        if self._plugins.sees_partials:
+            shown = self._plugins.on_partial(self._hook_context(identity.author, identity.branch), payload)
+            if shown is None:
+                return
+            payload = shown
         tail = self._live.tail
         if isinstance(payload, ev.ToolProgress):
             event = ev.Event(
                 request_id=tail.request_id,
                 sequence=tail.last_sequence,
                 create_time=self._clock(),
-                author=self._live.run.agent_name,
+                author=identity.author,
+                branch=identity.branch,
                 payload=payload,
             )
             tail.show_progress(event, payload.tool_call_id)
         else:
-            tail.grow(payload)
+            tail.grow(payload, identity.author, identity.branch)
 
     def checkpoint(self, point: str) -> None:
         """Stop here when a graceful cancel asks for it. See agents.agent.Output."""
@@ -115,22 +134,73 @@ class Journal:
         opening: Sequence[ev.Event] = (),
         state_delta: JsonObject | None = None,
         record: Callable[[Run], Run] | None = None,
-    ) -> None:
+        mail_version: int | None = None,
+        is_plain: bool = False,
+    ) -> list[ev.Draft | None]:
         """Append drafts in order, all or none, and return once they are stored.
 
-        `opening` are session events that are not part of the log. `record` changes the run's record with them. A
-        caller that is cancelled meanwhile leaves the write to finish: a log must know where it ends.
+        Return what plugins made of each; None was left out. `opening` are session events that are not part of the
+        log. `record` changes the run's record with them. With `mail_version` the run's mail must have that version. A
+        caller that is cancelled meanwhile leaves the write to finish: a log must know where it ends. `is_plain`:
+        without plugins and hooks.
 
         Raises: FencedError, also after the completion was written. UnavailableError: perhaps nothing was written; the
-        next write finds out. HookError: nothing was written.
+        next write finds out. HookError, StopError, StaleMailError (`run` has the newer mail): nothing was written.
         """
-        ids = [uuid4().hex for _ in drafts]
+        shown: list[ev.Draft | None] = list(drafts)
+        if self._plugins and not is_plain:
+            opening, shown = await self._seen_by_plugins(drafts, opening)
+        kept = [draft for draft in shown if draft is not None]
+        kept[:0] = self._plugin_failures()
+        ids = [uuid4().hex for _ in kept]
         stored: dict[str, ev.Event | None] = {}
-        if self._hooks:
+        if self._hooks and not is_plain:
             # Not under the lock, and by the caller: a hook that takes its time must not keep the log from closing.
-            opening, stored = await self._hooked(drafts, ids, opening)
-        work = self._write(_Work(drafts, ids, stored, opening, state_delta, record))
-        await self._supervisor.finish(f"append-{self.run.key.request_id}", work)
+            opening, stored = await self._hooked(kept, ids, opening)
+        if kept or opening or state_delta or record is not None:
+            work = self._write(_Work(kept, ids, stored, opening, state_delta, record, mail_version))
+            await self._supervisor.finish(f"append-{self.run.key.request_id}", work)
+        return shown
+
+    async def _seen_by_plugins(
+        self, drafts: Sequence[ev.Draft], opening: Sequence[ev.Event]
+    ) -> tuple[list[ev.Event], list[ev.Draft | None]]:
+        shown: list[ev.Draft | None] = []
+        for draft in drafts:
+            context = self._hook_context(draft.author, draft.branch)
+            seen = await self._plugins.on_event(context, draft.payload)
+            if isinstance(draft.payload, ev.MessagePayload) and seen != draft.payload:
+                self._live.tail.unstream(draft.payload.message_id)
+            shown.append(None if seen is None else replace(draft, payload=seen))
+        begun: list[ev.Event] = []
+        for event in opening:
+            context = self._hook_context(event.author, event.branch)
+            payload = await self._plugins.on_event(context, event.payload)  # type: ignore[arg-type]
+            if payload is not None:
+                begun.append(replace(event, payload=payload))
+        return begun, shown
+
+    def _plugin_failures(self) -> list[ev.Draft]:
+        """Return what went wrong in plugins since the last write. It comes first, but never before run_started."""
+        if not self._plugins or not self.run.last_sequence:
+            return []
+        return [self.draft(failure) for failure in self._plugins.take_failures()]
+
+    def _hook_context(self, author: str, branch: str) -> HookContext:
+        run = self._live.run
+        return self._plugins.context(run, author, branch or run.agent_name, run.invocation_id)
+
+    def open_texts(self) -> list[tuple[str, GrowingText]]:
+        """Return the texts of messages that are not whole yet, by message id."""
+        return self._live.tail.open_texts()
+
+    def draft(self, payload: ev.DurablePayload, branch: str = "") -> ev.Draft:
+        """Return an event of the run's agent, or of the one on that branch."""
+        root = self.root
+        author = branch.rpartition("/")[2] if branch else root.author
+        return ev.Draft(
+            author=author, payload=payload, branch=branch or root.branch, invocation_id=root.invocation_id
+        )
 
     async def _hooked(
         self, drafts: Sequence[ev.Draft], ids: Sequence[str], opening: Sequence[ev.Event]
@@ -164,6 +234,10 @@ class Journal:
                     # A write whose answer was lost may be done even later than anyone looked for it.
                     if is_last or not await self._catch_up():
                         raise
+                except StaleMailError:
+                    self._is_unsure = False
+                    self._live.note_mail((await self._store.get_run(self.run.key)).mail)
+                    raise
                 else:
                     self._take(following, list(write.events))
                     return
@@ -184,6 +258,7 @@ class Journal:
             events=tuple(events),
             session_events=(*work.opening, *_session_events(events, work.stored)),
             state_delta=_joined([work.state_delta, *(event.state_delta for event in events)]),
+            mail_version=work.mail_version,
         )
         return following, write
 
@@ -210,7 +285,11 @@ class Journal:
 
     def _take(self, following: Run, events: list[ev.Event]) -> None:
         self._is_unsure = False
-        self._live.run = following
+        # Others may have written since the write was prepared.
+        mail = self._live.run.mail
+        self._live.run = replace(following, mail=mail) if mail.version > following.mail.version else following
+        for event in events:
+            self.rounds.note(event.branch, event.payload)
         self._is_closed = following.state.is_terminal
         self._live.tail.add(events)
 
@@ -233,14 +312,22 @@ class Journal:
 
     def _advance(self, run: Run, events: Sequence[ev.Event], now: datetime) -> Run:
         """Return the record after these events."""
-        usage = run.usage
+        usage, rounds = run.usage, run.tool_rounds
         for event in events:
-            if isinstance(event.payload, ev.MessagePayload):
-                self.message_ids.add(event.payload.message_id)
-                self.finish_reason = event.payload.finish_reason
-                if event.payload.usage is not None:
-                    usage = usage + event.payload.usage
-        return replace(run, last_sequence=run.last_sequence + len(events), last_event_time=now, usage=usage)
+            payload = event.payload
+            if isinstance(payload, ev.MessagePayload) and payload.message.role is Role.ASSISTANT:
+                self.message_ids.add(payload.message_id)
+                self.finish_reason = payload.finish_reason
+                rounds += bool(payload.message.tool_calls)
+                if payload.usage is not None:
+                    usage = usage + payload.usage
+        return replace(
+            run,
+            last_sequence=run.last_sequence + len(events),
+            last_event_time=now,
+            usage=usage,
+            tool_rounds=rounds,
+        )
 
 
 def _session_events(events: Sequence[ev.Event], stored: Mapping[str, ev.Event | None]) -> Iterator[ev.Event]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError, UnavailableError
 from runwire_server.domain.ids import ReplicaId, RunKey
-from runwire_server.domain.runs import Outcome, Run, RunError
+from runwire_server.domain.runs import Outcome, Run, RunError, RunState
 from runwire_server.runner.ending import Ending
 from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import LiveRun
@@ -19,7 +19,7 @@ from runwire_server.storage.port import Store
 
 _logger = logging.getLogger(__name__)
 _BATCH = 100
-_CANCEL_POLL_SECONDS = 1.0
+_MAIL_POLL_SECONDS = 1.0
 _RETENTION_POLL_SECONDS = 300.0
 _CLEANUP_JITTER = 0.1
 _FIRST_CLEANUP_SECONDS_MAX = 10.0
@@ -58,7 +58,8 @@ class Keeper:
         ttl = self._settings.lease_ttl_seconds
         for name, work, interval in (
             ("lease", self._renew, ttl / 3),
-            ("cancels", self._take_cancels, _CANCEL_POLL_SECONDS),
+            ("mail", self._take_mail, _MAIL_POLL_SECONDS),
+            ("waiting", self.look_at_waiting, _MAIL_POLL_SECONDS),
             ("orphans", self.close_orphans, ttl / 2),
             ("retention", self._retain, _RETENTION_POLL_SECONDS),
         ):
@@ -98,10 +99,16 @@ class Keeper:
     async def _renew(self) -> None:
         await self._store.renew_lease(self._settings.replica, ttl_seconds=self._settings.lease_ttl_seconds)
 
-    async def _take_cancels(self) -> None:
+    async def _take_mail(self) -> None:
         if self._runner.live_count:
-            runs = await self._store.list_cancel_requests(self._settings.replica, limit=_BATCH)
-            self._runner.take_cancels(runs)
+            runs = await self._store.list_with_mail(self._settings.replica, limit=_BATCH)
+            self._runner.take_mail(runs)
+
+    async def look_at_waiting(self) -> None:
+        """Let runs go on that were answered, and end those whose wait is over or that were cancelled."""
+        for run in await self._store.list_due(self._settings.clock(), limit=_BATCH):
+            if self._runner.live_run(run.key) is None:
+                await self._runner.continue_run(run)
 
     async def _retain(self) -> None:
         before = self._settings.clock() - self._settings.run_retention
@@ -132,7 +139,11 @@ class Keeper:
             if self._runner.live_run(run.key) is not None:
                 continue
             try:
-                await self._close(run)
+                if run.state is RunState.WAITING:
+                    # Its replica died between taking it and going on with it.
+                    await self._runner.continue_run(run)
+                else:
+                    await self._close(run)
             except (FencedError, NotFoundError):
                 _logger.info("run %s was taken by another replica", run.key.request_id)
             self._unclosed.pop(run.key, None)
@@ -147,9 +158,18 @@ class Keeper:
         error = RunError("run_error", "the server that ran it died", "REPLICA_LOST", retryable=True)
         journal = Journal(self._store, live, self._supervisor, settings.clock)
         try:
+            await self._recall(journal)
             await Ending(Outcome.LOST, "replica_lost", error=error).write(journal)
         finally:
             live.close()
+
+    async def _recall(self, journal: Journal) -> None:
+        """Find out which tool calls the dead left open."""
+        after = 0
+        while events := await self._store.list_run_events(journal.run.key, after=after, limit=_BATCH):
+            for event in events:
+                journal.rounds.note(event.branch, event.payload)
+            after = events[-1].sequence
 
     async def _claim(self, run: Run) -> Run | None:
         """Take an orphan. One that was taken before, but could not be closed, is no orphan any more."""
@@ -159,4 +179,10 @@ class Keeper:
             if stored.owner == replica:
                 return None if stored.state.is_terminal else stored
         self._unclosed[run.key] = run
-        return await self._store.claim_run(run.key, replica, attempt=run.attempt, now=self._settings.clock())
+        return await self._store.claim_run(
+            run.key,
+            replica,
+            attempt=run.attempt,
+            now=self._settings.clock(),
+            in_turn=run.waits_its_turn,
+        )

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from runwire_server.domain.mail import RunMail
 from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run
 from runwire_server.runner.tail import Tail
 
@@ -22,19 +23,27 @@ class LiveRun:
     """The handle of a run: its record, its tail, its followers, and the wish that it stop.
 
     A run that is not detached is stopped `reattach_grace_seconds` after its last follower left, or after it was
-    made when nobody followed it at all.
+    made when nobody followed it at all. One that goes on after it waited is detached: whoever answered wants it to.
     """
 
-    def __init__(self, run: Run, *, reattach_grace_seconds: float, session_created: bool = False) -> None:
+    def __init__(
+        self,
+        run: Run,
+        *,
+        reattach_grace_seconds: float,
+        session_created: bool = False,
+        is_continued: bool = False,
+    ) -> None:
         self.run = run
         self.session_created = session_created
+        self.is_continued = is_continued
         self.tail = Tail(run.key.request_id, run.agent_name, run.last_sequence)
         self.stop: Stop | None = None
         self.graceful: CancelRequest | None = None
         # Whether this process is done with it; without a completion another one has it, or nobody.
         self.is_over = False
         self._grace = reattach_grace_seconds
-        self._is_detached = run.input.options.detached_cancel
+        self._is_detached = run.input.options.detached_cancel or is_continued
         self._followers = 0
         self._changed = asyncio.Event()
         self._grace_timer: asyncio.TimerHandle | None = None
@@ -86,6 +95,11 @@ class LiveRun:
         if request.mode is CancelMode.IMMEDIATE:
             self.request_stop(Stop(Outcome.CANCELLED, "cancelled", request.reason))
 
+    def note_mail(self, mail: RunMail) -> None:
+        """Take mail that someone wrote to the run."""
+        if mail.version > self.run.mail.version:
+            self.run = replace(self.run, mail=mail)
+
     def nudge(self) -> None:
         """Let whoever drives the run look again."""
         self._changed.set()
@@ -103,4 +117,7 @@ class LiveRun:
         self._grace_timer = self._deadline_timer = None
         self._is_detached = True
         self.is_over = True
+        if not self.tail.ended:
+            # The run waits, or another replica has it: what is kept here is of no use any more.
+            self.tail.clear()
         self.tail.wake()

@@ -1,12 +1,13 @@
 """Begin a run: its first event, the messages it adds to its session, and what the agent may read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from runwire_server.agents.agent import Agent
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import Message, Role
+from runwire_server.domain.content import Message, Role, failed_result, unanswered_calls
+from runwire_server.domain.mail import NO_MAIL
 from runwire_server.domain.runs import Run, RunInput
 from runwire_server.domain.sessions import (
     EventQuery,
@@ -14,6 +15,7 @@ from runwire_server.domain.sessions import (
     event_messages,
     is_user_event,
     opening_messages,
+    unanswered_last,
     window,
 )
 from runwire_server.plugins.session_hooks import SessionHooks
@@ -25,10 +27,11 @@ HISTORY_EVENTS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """What an agent begins with: the session's history, the run's own message last."""
+class History:
+    """What an agent finds in the session. `last_message_id` names the last assistant message."""
 
-    history: tuple[Message, ...]
+    messages: tuple[Message, ...]
+    last_message_id: str = ""
 
 
 async def open_run(
@@ -39,26 +42,81 @@ async def open_run(
     *,
     session_created: bool,
     hooks: SessionHooks = NO_HOOKS,
-) -> Opening:
-    """Write run_started and the opening messages in one step. Raises: FencedError, UnavailableError, HookError."""
+) -> History:
+    """Write run_started and the opening messages in one step, and return the history: the run's own message last.
+
+    Raises: FencedError, UnavailableError, HookError, StopError.
+    """
     past = await read_window(store, run, HISTORY_EVENTS_MAX)
     added = opening_messages(has_events=bool(past), seed=run.input.messages, message=run.input.message)
+    begun = [_session_event(run, message) for message in added]
     await journal.write(
         [started_draft(run, agent, session_created=session_created)],
-        opening=[_session_event(run, message) for message in added],
+        opening=begun,
         state_delta=run.input.state_delta,
     )
+    if journal.changes_events and begun:
+        # What plugins and hooks made of the user's words counts, for the model too.
+        return await read_history(store, run, hooks)
+    history = await _shown(store, run, past, hooks)
+    return replace(
+        history,
+        messages=(*history.messages, *added),
+        last_message_id=_last_message_id(begun) or history.last_message_id,
+    )
+
+
+async def read_history(store: Store, run: Run, hooks: SessionHooks = NO_HOOKS) -> History:
+    """Return what a run that goes on finds in its session: its own unanswered calls last, whoever spoke meanwhile.
+
+    Raises: NotFoundError, UnavailableError, HookError.
+    """
+    past = await read_window(store, run, HISTORY_EVENTS_MAX)
+    return await _shown(store, run, unanswered_last(past, run.key.request_id), hooks)
+
+
+async def _shown(store: Store, run: Run, past: Sequence[SessionEvent], hooks: SessionHooks) -> History:
     if hooks and past:
         _, past = await hooks.after_get(await store.get_session(run.session), past)
-    history = [message for item in past for message in event_messages(item.event)]
-    return Opening((*history, *added))
+    messages = [message for item in past for message in event_messages(item.event)]
+    said = _last_message_id([item.event for item in past])
+    return History((*messages, *_not_ours(messages, past, run)), said)
+
+
+def _last_message_id(events: Sequence[ev.Event]) -> str:
+    for event in reversed(events):
+        payload = event.payload
+        if isinstance(payload, ev.MessagePayload) and payload.message.role is Role.ASSISTANT:
+            return payload.message_id
+    return ""
+
+
+def _not_ours(messages: Sequence[Message], past: Sequence[SessionEvent], run: Run) -> Iterator[Message]:
+    """Yield stand-ins for the results of calls that another agent made: only who made a call may execute it (R7)."""
+    calls = unanswered_calls(messages)
+    if not calls:
+        return
+    author = next(
+        item.event.author
+        for item in reversed(past)
+        if any(message.role is Role.ASSISTANT for message in event_messages(item.event))
+    )
+    if author == run.agent_name:
+        return
+    for call in calls:
+        result = failed_result(
+            call, "NOT_EXECUTED", f"agent {author!r} made this call, and did not execute it"
+        )
+        yield Message(Role.TOOL, result.content, tool_call_id=call.id, tool_name=call.name)
 
 
 def started_draft(run: Run, agent: Agent | None, *, session_created: bool = False) -> ev.Draft:
     """Return the first event of a run's log. What the run was asked is in its record, not repeated here."""
-    tools = tuple(spec.name for spec in agent.describe().tools) if agent is not None else ()
+    own = tuple(tool.spec.name for tool in agent.describe().tools) if agent is not None else ()
+    selection = run.input.options.of_agent(run.agent_name).tools
+    tools = own if selection is None else selection.names(own)
     payload = ev.RunStarted(
-        run=replace(run, input=RunInput(), fingerprint=""),
+        run=replace(run, input=RunInput(), fingerprint="", mail=NO_MAIL, questions=()),
         options=run.input.options,
         tools=tools,
         session_created=session_created,

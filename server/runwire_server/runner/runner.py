@@ -1,39 +1,37 @@
-"""What the API can do with runs."""
+"""Start runs, let them go on, and stop them."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from runwire_server.agents.agent import Agent
-from runwire_server.domain import events as ev
 from runwire_server.domain.errors import (
     AlreadyExistsError,
+    InvalidRequestError,
     LimitExceededError,
     NotFoundError,
-    OutOfRangeError,
+    PreconditionError,
     UnavailableError,
 )
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
-from runwire_server.domain.runs import CancelRequest, Outcome, Run, RunState
-from runwire_server.domain.streams import StreamOptions
+from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run, RunState, SessionPolicy
+from runwire_server.plugins.chain import RunPlugins
+from runwire_server.plugins.plugin import Plugin
+from runwire_server.runner.activation import Workshop
 from runwire_server.runner.catalog import Catalog, ServedApp
 from runwire_server.runner.execution import Execution, ExecutionSettings
-from runwire_server.runner.follow import Follower, as_joined
+from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.live import LiveRun, Stop
 from runwire_server.runner.requests import StartRequest
 from runwire_server.runner.supervisor import Supervisor
-from runwire_server.runner.tail import Tail
-from runwire_server.storage.port import Page, RunFilter, Store
+from runwire_server.storage.port import RunFilter, Store
 
 _logger = logging.getLogger(__name__)
-_WAIT_POLL_SECONDS = 0.25
 # How long a cancel that came before its run is remembered (DESIGN §3).
 _CANCEL_MEMORY = timedelta(seconds=60)
-_RECONNECT_DELAY_SECONDS = 1.0
 # When to look for a run whose creation had no answer: sooner than anyone waits for it, and until no answer can come.
 _FIND_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
@@ -48,6 +46,8 @@ class RunnerSettings:
     run_seconds_max: float = 600.0
     live_runs_max: int = 1000
     cancel_grace_seconds: float = 1.0
+    waiting_seconds_max: float = 86_400.0
+    count_plugin_failure: Callable[[str, str], None] = lambda _plugin, _hook: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +64,39 @@ class Started:
 
 
 class Runner:
-    """Starts runs, follows them, cancels them. One per process."""
+    """Starts runs, lets those go on that waited, cancels them. One per process."""
 
     def __init__(
-        self, store: Store, catalog: Catalog, supervisor: Supervisor, settings: RunnerSettings
+        self,
+        store: Store,
+        catalog: Catalog,
+        lifecycle: Lifecycle,
+        supervisor: Supervisor,
+        settings: RunnerSettings,
     ) -> None:
         self._store = store
         self._catalog = catalog
+        self._lifecycle = lifecycle
         self._supervisor = supervisor
         self._settings = settings
         self._live: dict[RunKey, LiveRun] = {}
         self._starting: set[RunKey] = set()
         self._draining = False
-        self._reconnecting = False
 
     @property
     def live_count(self) -> int:
         """How many runs are queued or at work in this process."""
         return len(self._live)
+
+    @property
+    def live_runs(self) -> tuple[LiveRun, ...]:
+        """The runs that are queued or at work in this process."""
+        return tuple(self._live.values())
+
+    @property
+    def sends_followers_away(self) -> bool:
+        """Whether those who follow shall go to another replica, because this one drains."""
+        return self._draining
 
     def live_run(self, key: RunKey) -> LiveRun | None:
         """Return the run's handle when it is queued or at work in this process."""
@@ -91,13 +106,16 @@ class Runner:
         """Start a run and return at once; it goes on without the caller.
 
         Raises: NotFoundError (app, agent), InvalidRequestError, AlreadyExistsError (the request id belongs to a
-        different request), LimitExceededError, UnavailableError (this server shuts down, or the store is down).
+        different request), BusyError (SessionPolicy.REJECT), PreconditionError (the agent cannot start),
+        LimitExceededError, UnavailableError (this server shuts down, or the store is down).
         """
         if self._draining:
             raise UnavailableError("this server shuts down")
         app = self._catalog.app(request.app_name)
         agent = app.agent(request.agent_name)
-        agent.check(request.input.options)
+        agent.check(request.input.options, app.tools)
+        app.plugins_of(request.input.options)
+        await self._lifecycle.ready(agent)
         # A caller that gives up in the middle must not leave a run behind that nobody executes.
         return await self._supervisor.finish("start-run", self._start(request, app, agent))
 
@@ -113,7 +131,10 @@ class Runner:
         session, is_created = await self._store.get_or_create_session(session_key, {}, now)
         self._starting.add(key)
         try:
-            run, is_new = await self._store.create_run(self._new_run(key, session.key, agent, request, now))
+            run, is_new = await self._store.create_run(
+                self._new_run(key, session.key, agent, request, now),
+                must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
+            )
         except UnavailableError:
             self._supervisor.spawn(f"find-{key.request_id}", self._find_lost(key, agent))
             raise
@@ -123,7 +144,30 @@ class Runner:
             if is_created and run.session != session.key:
                 await self._store.delete_session(session.key)
             return self._join(run, request, agent)
-        return Started(run, self._execute(run, agent, session_created=is_created))
+        started = Started(run, self._execute(run, agent, session_created=is_created))
+        if request.input.options.session_policy is SessionPolicy.INTERRUPT:
+            await self._interrupt_others(run)
+        return started
+
+    async def _interrupt_others(self, run: Run) -> None:
+        """Cancel the session's runs that came before this one."""
+        live = frozenset(state for state in RunState if not state.is_terminal)
+        session = run.session
+        wanted = RunFilter(
+            app_name=session.app_name, user_id=session.user_id, session_id=session.session_id, states=live
+        )
+        request = CancelRequest(CancelMode.IMMEDIATE, f"interrupted by run {run.key.request_id}"[:1000])
+        cursor: str | None = None
+        is_earlier = False
+        while True:
+            page = await self._store.list_runs(wanted, limit=100, cursor=cursor)
+            for other in page.items:  # newest first
+                if is_earlier:
+                    await self.cancel(other.key, request)
+                is_earlier = is_earlier or other.key == run.key
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     async def _known(self, key: RunKey) -> Run | None:
         try:
@@ -175,29 +219,83 @@ class Runner:
             input=replace(request.input, options=options),
         )
 
-    def _execute(self, run: Run, agent: Agent, *, session_created: bool) -> LiveRun:
+    async def mail_came(self, run: Run) -> Run:
+        """Take note of a run's mail, which was just written. One that waits for it goes on. Return the run."""
+        live = self._live.get(run.key)
+        if live is not None:
+            live.note_mail(run.mail)
+        if run.state is RunState.WAITING and run.has_news:
+            return await self._supervisor.finish("continue-run", self.continue_run(run)) or run
+        return run
+
+    async def continue_run(self, run: Run) -> Run | None:
+        """Take a WAITING run and let it go on, or end, as its record says. Return it; None when it is left to others.
+
+        They look at it soon: it is due. Raises: UnavailableError, NotFoundError (run).
+        """
+        if self._draining or len(self._live) >= self._settings.live_runs_max:
+            return None
+        try:
+            agent = self._catalog.app(run.key.app_name).agent(run.agent_name)
+            await self._lifecycle.ready(agent)
+        except (NotFoundError, PreconditionError) as error:
+            _logger.warning("run %s cannot go on here: %s", run.key.request_id, error)
+            return None
+        claimed = await self._store.claim_run(
+            run.key,
+            self._settings.replica,
+            attempt=run.attempt,
+            now=self._settings.clock(),
+            in_turn=run.waits_its_turn,
+        )
+        if claimed is not None:
+            self._execute(claimed, agent, is_continued=True)
+        return claimed
+
+    def _execute(
+        self, run: Run, agent: Agent, *, session_created: bool = False, is_continued: bool = False
+    ) -> LiveRun:
         settings = self._settings
         live = LiveRun(
-            run, reattach_grace_seconds=settings.reattach_grace_seconds, session_created=session_created
+            run,
+            reattach_grace_seconds=settings.reattach_grace_seconds,
+            session_created=session_created,
+            is_continued=is_continued,
         )
         if run.cancel is not None:
             live.cancel(run.cancel)
         self._live[run.key] = live
+        app = self._catalog.app(run.key.app_name)
+        workshop = Workshop(
+            clock=settings.clock,
+            cancel_grace_seconds=settings.cancel_grace_seconds,
+            waiting_seconds_max=settings.waiting_seconds_max,
+            plugins=RunPlugins(self._plugins_of(app, run), settings.count_plugin_failure),
+            tools=app.tools,
+            tool_middleware=app.tool_middleware,
+        )
         execution = Execution(
             self._store,
             self._supervisor,
-            ExecutionSettings(
-                replica=settings.replica,
-                clock=settings.clock,
-                cancel_grace_seconds=settings.cancel_grace_seconds,
-                session_hooks=self._catalog.app(run.key.app_name).session_hooks,
-            ),
+            ExecutionSettings(replica=settings.replica, workshop=workshop, session_hooks=app.session_hooks),
             live,
             agent,
         )
-        task = self._supervisor.spawn(f"run-{run.key.request_id}", execution.run())
+        task = self._supervisor.spawn(f"run-{run.key.request_id}", self._at_work(execution, agent))
         task.add_done_callback(lambda done: self._ended(live, done))
         return live
+
+    async def _at_work(self, execution: Execution, agent: Agent) -> None:
+        with self._lifecycle.at_work(agent):
+            await execution.run()
+
+    def _plugins_of(self, app: ServedApp, run: Run) -> tuple[Plugin, ...]:
+        """Return the run's plugins; those of a name that this server does not have (any more) are left out."""
+        try:
+            return app.plugins_of(run.input.options)
+        except InvalidRequestError as error:
+            _logger.warning("run %s: %s", run.key.request_id, error)
+            return app.plugins.always
 
     def _ended(self, live: LiveRun, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -208,65 +306,7 @@ class Runner:
             if other.run.session == live.run.session:
                 other.nudge()
 
-    def follow_started(self, started: Started, options: StreamOptions) -> AsyncGenerator[ev.Event, None]:
-        """Yield the run's events to whoever called start: all of them, with the deltas of every message."""
-        follower = Follower(
-            started.run.key, after=0, options=options, from_the_start=started.live is not None
-        )
-        live = started.live or self._live.get(started.run.key)
-        return self._follow(follower, live, joined=started.joined)
-
-    async def follow(
-        self, key: RunKey, *, after: int = 0, options: StreamOptions
-    ) -> AsyncGenerator[ev.Event, None]:
-        """Yield the run's events after that sequence until its completion, or until the server asks to reconnect.
-
-        Raises: NotFoundError, OutOfRangeError (field after_sequence).
-        """
-        live = self._live.get(key)
-        run = await self._store.get_run(key)
-        if after > run.last_sequence:
-            raise OutOfRangeError("after_sequence", after, run.last_sequence)
-        follower = Follower(key, after=after, options=options)
-        async with aclosing(self._follow(follower, live, joined=False)) as events:
-            async for event in events:
-                yield event
-
-    async def _follow(
-        self, follower: Follower, live: LiveRun | None, *, joined: bool
-    ) -> AsyncGenerator[ev.Event, None]:
-        came_while_draining = self._reconnecting
-
-        def find_tail() -> Tail | None:
-            found = self._live.get(follower.key) or live
-            if found is None or (found.is_over and not found.tail.ended):
-                return None  # the store knows what becomes of it
-            return found.tail
-
-        with live.followed() if live is not None else nullcontext():
-            events = follower.events(
-                self._store, find_tail, lambda: None if came_while_draining else self._reconnect()
-            )
-            async with aclosing(events):
-                async for event in events:
-                    yield as_joined(event) if joined else event
-
-    def _reconnect(self) -> ev.Reconnect | None:
-        if not self._reconnecting:
-            return None
-        return ev.Reconnect(ev.ReconnectReason.DRAINING, _RECONNECT_DELAY_SECONDS)
-
-    def run_key(self, app_name: str, request_id: str) -> RunKey:
-        """Return the run's key, for the default app when the name is empty. Raises: NotFoundError (app)."""
-        return RunKey(self._catalog.app(app_name).name, request_id)
-
-    async def status(self, key: RunKey) -> Run:
-        """Return the run. Raises: NotFoundError."""
-        return await self._store.get_run(key)
-
-    async def cancel(
-        self, key: RunKey, request: CancelRequest, *, wait_seconds: float = 0.0
-    ) -> tuple[Run | None, bool]:
+    async def cancel(self, key: RunKey, request: CancelRequest) -> tuple[Run | None, bool]:
         """Ask the run to stop. Return it, or None when it is not known yet, and whether that changed anything."""
         now = self._settings.clock()
         run, is_changed = await self._store.request_cancel(
@@ -275,47 +315,18 @@ class Runner:
         live = self._live.get(key)
         if live is not None:
             live.cancel(request)
-        if run is not None and wait_seconds > 0:
-            run = await self.wait(key, wait_seconds)
+        if run is not None and run.state is RunState.WAITING:
+            run = await self._supervisor.finish("cancel-waiting", self.continue_run(run)) or run
         return run, is_changed
 
-    async def wait(self, key: RunKey, timeout_seconds: float) -> Run:
-        """Return the run once it has ended or waits for an answer, or as it is after that time.
-
-        Whoever waits follows the run, as far as its cancellation for want of followers goes. Raises: NotFoundError.
-        """
-        live = self._live.get(key)
-        with live.followed() if live is not None else nullcontext():
-            deadline = asyncio.get_running_loop().time() + timeout_seconds
-            while True:
-                run = await self._store.get_run(key)
-                left = deadline - asyncio.get_running_loop().time()
-                if run.state.is_terminal or run.state is RunState.WAITING or left <= 0:
-                    return run
-                if live is not None and not live.tail.ended:
-                    await live.tail.wait(left)
-                else:
-                    await self._store.wait(
-                        key, after=run.last_sequence, timeout_seconds=min(left, _WAIT_POLL_SECONDS)
-                    )
-
-    async def list_runs(self, wanted: RunFilter, *, limit: int, cursor: str | None) -> Page[Run]:
-        """List runs, newest first. An empty app is the default one. Raises: NotFoundError (app)."""
-        return await self._store.list_runs(wanted, limit=limit, cursor=cursor)
-
-    async def list_events(self, key: RunKey, *, after: int, limit: int) -> list[ev.Event]:
-        """Return the run's durable events after that sequence. Raises: NotFoundError, OutOfRangeError."""
-        run = await self._store.get_run(key)
-        if after > run.last_sequence:
-            raise OutOfRangeError("after_sequence", after, run.last_sequence)
-        return await self._store.list_run_events(key, after=after, limit=limit)
-
-    def take_cancels(self, runs: list[Run]) -> None:
-        """Hand cancels that were written by other replicas to this one's runs."""
+    def take_mail(self, runs: list[Run]) -> None:
+        """Hand cancels and mail that other replicas wrote to this one's runs."""
         for run in runs:
             live = self._live.get(run.key)
-            if live is not None and run.cancel is not None:
-                live.cancel(run.cancel)
+            if live is not None:
+                live.note_mail(run.mail)
+                if run.cancel is not None:
+                    live.cancel(run.cancel)
 
     async def drain(self, timeout_seconds: float) -> None:
         """Refuse new runs, send followers away, and give live runs that long; what is left then is cancelled.
@@ -323,7 +334,6 @@ class Runner:
         Followers that come back meanwhile are served to the end. Idempotent.
         """
         self._draining = True
-        self._reconnecting = True
         for live in list(self._live.values()):
             live.tail.wake()
         deadline = asyncio.get_running_loop().time() + timeout_seconds

@@ -25,10 +25,12 @@ StreamKey = tuple[str, str, int]  # kind, message or call id, index of the call 
 class GrowingText:
     """The text of one message, its reasoning, or one call's arguments, as it grows. Lengths are code points."""
 
-    __slots__ = ("_pieces", "_starts", "last", "length", "shape")
+    __slots__ = ("_pieces", "_starts", "author", "branch", "last", "length", "shape")
 
-    def __init__(self, shape: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta) -> None:
+    def __init__(self, shape: ev.GrowingPayload, author: str, branch: str) -> None:
         self.shape = shape
+        self.author = author
+        self.branch = branch
         self.length = 0
         self.last: tuple[int, int, int, ev.Event] | None = None
         self._pieces: list[str] = []
@@ -87,13 +89,15 @@ class Tail:
             self._recent_chars -= _weight(self._recent.popleft().payload)
         self.wake()
 
-    def grow(self, payload: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta) -> None:
-        """Take a delta. Beyond OPEN_CHARS_MAX it is left out: the whole message will have it."""
+    def grow(self, payload: ev.GrowingPayload, author: str, branch: str) -> None:
+        """Take a delta of that agent. Beyond OPEN_CHARS_MAX it is left out: the whole message will have it."""
         key = _key(payload)
         text = self.texts.get(key)
         if text is None:
-            text = self.texts[key] = GrowingText(payload)
-            self._streamed.add(payload.message_id)
+            # The run's own agent needs no branch on its deltas, which are by far the most.
+            text = self.texts[key] = GrowingText(payload, author, "" if branch == self.author else branch)
+            if not isinstance(payload, ev.ToolOutputDelta):
+                self._streamed.add(payload.message_id)
         piece = payload.arguments if isinstance(payload, ev.ToolCallDelta) else payload.text
         if self._open_chars + len(piece) > OPEN_CHARS_MAX:
             return
@@ -101,6 +105,10 @@ class Tail:
         text.add(piece)
         if self._waiters:
             _release(self._waiters)
+
+    def unstream(self, message_id: str) -> None:
+        """Say that the whole message will not be what its deltas add up to: it comes alone then."""
+        self._streamed.discard(message_id)
 
     def show_progress(self, event: ev.Event, tool_call_id: str) -> None:
         """Take the newest progress of a call; the one before it is forgotten."""
@@ -112,17 +120,30 @@ class Tail:
         """Forget what a whole event supersedes."""
         match payload:
             case ev.MessagePayload(message_id=message_id):
-                keys = [key for key in self.texts if key[1] == message_id]
-                for key in keys:
-                    self._open_chars -= self.texts.pop(key).length
+                self._forget([key for key in self.texts if key[1] == message_id and key[0] != "output"])
             case ev.ToolFinished(result=result):
                 self.progress.pop(result.tool_call_id, None)
+                self._forget([key for key in self.texts if key[:2] == ("output", result.tool_call_id)])
             case ev.Completion():
-                self.texts.clear()
+                self._forget(list(self.texts))
                 self.progress.clear()
-                self._open_chars = 0
+
+    def clear(self) -> None:
+        """Forget all but where the log ends."""
+        self._recent.clear()
+        self._recent_chars = 0
+        self._forget(list(self.texts))
+        self.progress.clear()
+
+    def _forget(self, keys: Iterable[StreamKey]) -> None:
+        for key in keys:
+            self._open_chars -= self.texts.pop(key).length
 
     # Read by followers
+
+    def open_texts(self) -> list[tuple[str, GrowingText]]:
+        """Return the texts of messages that are not whole yet, by message id."""
+        return [(key[1], text) for key, text in self.texts.items() if key[0] == "text" and text.length]
 
     def was_streamed(self, message_id: str) -> bool:
         """Whether deltas of the message were shown."""
@@ -148,7 +169,8 @@ class Tail:
             request_id=self.request_id,
             sequence=sequence,
             create_time=now,
-            author=self.author,
+            author=text.author,
+            branch=text.branch,
             payload=payload,
         )
         text.last = (offset, text.length, sequence, event)
@@ -190,20 +212,18 @@ def _release(waiters: set[asyncio.Future[None]]) -> None:
     waiters.clear()
 
 
-def shaped(
-    shape: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta, text: str, offset: int
-) -> ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta:
+def shaped(shape: ev.GrowingPayload, text: str, offset: int) -> ev.GrowingPayload:
     """Return a delta like `shape` with another piece of text."""
     if isinstance(shape, ev.ToolCallDelta):
         return replace(shape, arguments=text, offset=offset)
+    if isinstance(shape, ev.ToolOutputDelta):
+        return replace(shape, text=text, offset=offset)
     return type(shape)(shape.message_id, text, offset)
 
 
-def whole_texts(
-    message_id: str, message: Message
-) -> list[tuple[StreamKey, str, ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta]]:
+def whole_texts(message_id: str, message: Message) -> list[tuple[StreamKey, str, ev.GrowingPayload]]:
     """Return all texts of a whole message by the keys of their deltas, in the order of a model's answer."""
-    texts: list[tuple[StreamKey, str, ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta]] = []
+    texts: list[tuple[StreamKey, str, ev.GrowingPayload]] = []
     if message.reasoning_content:
         texts.append(_entry(ev.ReasoningDelta(message_id, ""), message.reasoning_content))
     if message.content:
@@ -214,13 +234,11 @@ def whole_texts(
     return texts
 
 
-def _entry(
-    shape: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta, text: str
-) -> tuple[StreamKey, str, ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta]:
+def _entry(shape: ev.GrowingPayload, text: str) -> tuple[StreamKey, str, ev.GrowingPayload]:
     return _key(shape), text, shape
 
 
-def _key(payload: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta) -> StreamKey:
+def _key(payload: ev.GrowingPayload) -> StreamKey:
     match payload:
         case ev.TextDelta():
             return ("text", payload.message_id, 0)
@@ -228,6 +246,8 @@ def _key(payload: ev.TextDelta | ev.ReasoningDelta | ev.ToolCallDelta) -> Stream
             return ("reasoning", payload.message_id, 0)
         case ev.ToolCallDelta():
             return ("call", payload.message_id, payload.index)
+        case ev.ToolOutputDelta():
+            return ("output", payload.tool_call_id, 0)
 
 
 def _weight(payload: ev.Payload) -> int:

@@ -39,6 +39,17 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._plugin_failures = Counter(
+            "runwire_plugin_failures",
+            "Hooks of plugins that raised, took too long, or returned what they must not.",
+            ["plugin", "hook"],
+            registry=self.registry,
+        )
+
+    def count_plugin_failure(self, plugin: str, hook: str) -> None:
+        """Count a hook that failed."""
+        self._plugin_failures.labels(plugin, hook).inc()
+
     def watch_queue(
         self, worker: str, depth: Callable[[], int], oldest_at: Callable[[], float | None]
     ) -> None:

@@ -5,34 +5,42 @@ import contextvars
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, overload
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from runwire_server.domain.content import ToolSpec
+from runwire_server.tools.json_schema import pointer_of
 from runwire_server.tools.schema import Signature, describe, function_name, read_signature
-from runwire_server.tools.tool import BadArgumentsError, ToolContext
+from runwire_server.tools.tool import (
+    BadArgumentsError,
+    ToolContext,
+    ToolError,
+    ToolPolicy,
+)
 
-TIMEOUT_SECONDS_DEFAULT = 60.0
 RESULT_BYTES_MAX = 256 * 1024
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _THREADS_MAX = 32
 _PROBLEMS_SHOWN_MAX = 10
+_RETRIES_MAX = 10
 
 
 class FunctionTool:
     """A function that an agent can call. Made by function_tool."""
 
     def __init__(
-        self, function: Callable[..., Any], signature: Signature, spec: ToolSpec, timeout_seconds: float
+        self, function: Callable[..., Any], signature: Signature, spec: ToolSpec, policy: ToolPolicy
     ) -> None:
         self._function = function
         self._signature = signature
         self._spec = spec
-        self._timeout_seconds = timeout_seconds
+        self._policy = policy
 
     @property
     def spec(self) -> ToolSpec:
@@ -40,20 +48,28 @@ class FunctionTool:
         return self._spec
 
     @property
-    def timeout_seconds(self) -> float:
-        """How long a call may take."""
-        return self._timeout_seconds
+    def policy(self) -> ToolPolicy:
+        """How calls are executed."""
+        return self._policy
+
+    def check_arguments(self, arguments: Mapping[str, Any]) -> None:
+        """See tools.arguments.ChecksArguments."""
+        self._validated(arguments)
 
     async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> str:
         """Validate and coerce, call, and encode the result. See tools.tool.Tool.
 
-        Text is returned as it is, None as "", anything else as JSON; what is larger than RESULT_BYTES_MAX is
-        cut, with a note. A function that is not async runs in a thread, which a cancelled call leaves behind:
-        a thread cannot be stopped.
+        Text is returned as it is, None as "", anything else as JSON. What an async generator yields is shown as it
+        comes, and is the result, joined. A function that is not async runs in a thread, which a cancelled call leaves
+        behind: a thread cannot be stopped.
+
+        Raises: ToolError: RESULT_TOO_LARGE, for more than RESULT_BYTES_MAX.
         """
         given = self._validated(arguments)
         given.update(dict.fromkeys(self._signature.contexts, context))
         try:
+            if inspect.isasyncgenfunction(self._function):
+                return await _joined(self._function(**given), context)
             if inspect.iscoroutinefunction(self._function):
                 return _encoded(await self._function(**given))
             result = await self._call_in_thread(given)
@@ -87,7 +103,7 @@ class FunctionTool:
             ]
             if len(problems) > _PROBLEMS_SHOWN_MAX:
                 lines.append(f"and {len(problems) - _PROBLEMS_SHOWN_MAX} more")
-            raise BadArgumentsError("; ".join(lines)) from None
+            raise BadArgumentsError("; ".join(lines), pointer_of(problems[0]["loc"])) from None
         return {name: getattr(checked, field) for field, name in self._signature.fields.items()}
 
 
@@ -96,29 +112,69 @@ def function_tool(
     *,
     name: str | None = None,
     description: str | None = None,
-    timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT,
+    policy: ToolPolicy | None = None,
+    **how: Any,
 ) -> FunctionTool:
-    """Make a tool of a function, async or not; one that is not runs in a thread.
+    """Make a tool of a function, async or not; one that is not runs in a thread. An async generator is a tool that
+    shows its output while it comes.
 
     The name is the function's, the description its docstring's; a Google-style Args section, `Annotated[T,
     "text"]` and pydantic's Field describe parameters. One of type ToolContext is filled in and not shown to
-    the model.
+    the model. `how` are the fields of ToolPolicy: requires_approval, return_direct, retries, retry_delay_seconds,
+    is_exclusive, timeout_seconds.
 
     Raises: TypeError for a parameter without a type, one that has no name (*args), or a type that JSON cannot
-        give; ValueError for a bad name or timeout.
+        give; ValueError for a bad name, timeout, delay or number of retries.
     """
     tool_name = name if name is not None else function_name(function)
     if not _NAME.fullmatch(tool_name):
         raise ValueError(f"tool name {tool_name!r} must be 1 to 64 letters, digits, '_' or '-'")
-    if not timeout_seconds > 0:
+    chosen = replace(policy or ToolPolicy(), **how)
+    if not chosen.timeout_seconds > 0:
         raise ValueError(f"tool {tool_name!r}: timeout_seconds must be more than 0")
-    if inspect.isasyncgenfunction(function):
-        raise TypeError(f"tool {tool_name!r} is an async generator; return one result instead")
+    if not (0 <= chosen.retries <= _RETRIES_MAX and chosen.retry_delay_seconds >= 0):
+        raise ValueError(f"tool {tool_name!r}: retries are 0 to {_RETRIES_MAX}, their delay is 0 or more")
     signature = read_signature(function)
     text = description if description is not None else describe(function)
-    return FunctionTool(
-        function, signature, ToolSpec(tool_name, text, signature.schema), float(timeout_seconds)
-    )
+    return FunctionTool(function, signature, ToolSpec(tool_name, text, signature.schema), chosen)
+
+
+@overload
+def tool(function: Callable[..., Any], /) -> FunctionTool: ...
+
+
+@overload
+def tool(**how: Any) -> Callable[[Callable[..., Any]], FunctionTool]: ...
+
+
+def tool(
+    function: Callable[..., Any] | None = None, /, **how: Any
+) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
+    """Make a tool of the function below it: `@tool`, or `@tool(requires_approval=True)`. See function_tool."""
+    if function is not None:
+        return function_tool(function)
+    return functools.partial(function_tool, **how)
+
+
+async def _joined(pieces: AsyncGenerator[Any, None], context: ToolContext) -> str:
+    """Show each piece of a streaming tool's output, and return all of it."""
+    texts: list[str] = []
+    size = 0
+    async with aclosing(pieces):
+        async for piece in pieces:
+            text = _encoded(piece)
+            size += len(text.encode("utf-8", "replace"))
+            if size > RESULT_BYTES_MAX:
+                raise too_large(size)
+            if text:
+                context.write(text)
+                texts.append(text)
+    return "".join(texts)
+
+
+def too_large(size: int) -> ToolError:
+    """Return the error for a result of that many bytes."""
+    return ToolError(f"the result has {size} bytes, more than {RESULT_BYTES_MAX}", "RESULT_TOO_LARGE")
 
 
 @functools.cache
@@ -132,12 +188,12 @@ def _encoded(result: Any) -> str:
     if result is None:
         return ""
     if isinstance(result, str):
+        size = len(result.encode("utf-8", "replace"))
         text = result
-        data = text.encode("utf-8", "replace")
     else:
         data = to_json(result, inf_nan_mode="strings", fallback=str)
+        size = len(data)
         text = data.decode()
-    if len(data) <= RESULT_BYTES_MAX:
-        return text
-    note = f"\n[cut: the result had {len(data)} bytes, more than {RESULT_BYTES_MAX}]"
-    return data[: RESULT_BYTES_MAX - len(note)].decode("utf-8", "ignore") + note
+    if size > RESULT_BYTES_MAX:
+        raise too_large(size)
+    return text

@@ -37,8 +37,8 @@ class ToolError(Exception):
 class ToolPolicy:
     """How calls of a tool are executed.
 
-    `timeout_seconds` is for each try. `retries` is how often a call is tried again that raised or took too long (never
-    one with wrong arguments); the delay doubles each time. `return_direct`: the result is the run's answer. An
+    `timeout_seconds` is for each try. `retries` is how often a call is tried again that raised or took too long
+    (never one with wrong arguments); the delay doubles each time. `return_direct`: the result is the run's answer. An
     `is_exclusive` call has no other call of its round beside it. `requires_approval`: somebody must allow each call.
     """
 

@@ -7,6 +7,7 @@ from typing import Any
 from runwire.v1 import agent_service_pb2 as pb
 from runwire.v1 import agent_service_pb2_grpc
 from runwire_server.runner.catalog import Catalog, ServedApp
+from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.transport import validate
 from runwire_server.transport.channel_options import REQUEST_BYTES_MAX
 from runwire_server.transport.convert.agents import agent_to_proto
@@ -24,8 +25,9 @@ class ServerFacts:
 class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
     """Agents, and the server itself."""
 
-    def __init__(self, catalog: Catalog, facts: ServerFacts) -> None:
+    def __init__(self, catalog: Catalog, lifecycle: Lifecycle, facts: ServerFacts) -> None:
         self._catalog = catalog
+        self._lifecycle = lifecycle
         self._facts = facts
 
     async def ListAgents(self, request: pb.ListAgentsRequest, context: Any) -> pb.ListAgentsResponse:
@@ -36,7 +38,7 @@ class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
         shown = names[offset : offset + limit]
         following = offset + limit
         return pb.ListAgentsResponse(
-            agents=[_agent(app, name) for name in shown],
+            agents=[self._agent(app, name) for name in shown],
             next_page_token=str(following) if following < len(names) else "",
         )
 
@@ -44,7 +46,17 @@ class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
         """Describe one agent."""
         app_name, name = validate.get_agent_request(request)
         app = self._catalog.app(app_name)
-        return pb.GetAgentResponse(agent=_agent(app, app.agent(name).name))
+        return pb.GetAgentResponse(agent=self._agent(app, app.agent(name).name))
+
+    def _agent(self, app: ServedApp, name: str) -> pb.Agent:
+        agent = app.agents[name]
+        return agent_to_proto(
+            app.name,
+            name,
+            agent.describe(),
+            self._lifecycle.state(agent),
+            is_default=name == app.default_agent,
+        )
 
     async def GetServerInfo(self, request: pb.GetServerInfoRequest, context: Any) -> pb.GetServerInfoResponse:
         """Describe the server."""
@@ -60,10 +72,15 @@ class AgentService(agent_service_pb2_grpc.AgentServiceServicer):
                 "session_expiry",
                 "restore_session",
                 "tracks",
+                "resume",
+                "steering",
+                "approvals",
+                "client_tools",
+                "session_policies",
+                "structured_output",
+                "json_repair",
+                "plugins",
+                "truncate_session",
             ],
             store=self._facts.store,
         )
-
-
-def _agent(app: ServedApp, name: str) -> pb.Agent:
-    return agent_to_proto(app.name, name, app.agents[name].describe(), is_default=name == app.default_agent)

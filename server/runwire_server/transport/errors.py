@@ -36,6 +36,9 @@ CODES: Mapping[type, tuple[int, str]] = {
     errors.RunFailure: (code_pb2.INTERNAL, "INTERNAL"),
     errors.HookError: (code_pb2.INTERNAL, "SESSION_HOOK_FAILED"),
     errors.RunCancelled: (code_pb2.INTERNAL, "INTERNAL"),
+    errors.RunWaiting: (code_pb2.INTERNAL, "INTERNAL"),
+    errors.StopError: (code_pb2.INTERNAL, "INTERNAL"),
+    errors.StaleMailError: (code_pb2.ABORTED, "RUN_BUSY"),
 }
 _RETRYABLE = (errors.BusyError, errors.LimitExceededError, errors.UnavailableError)
 
@@ -97,6 +100,10 @@ def _info(error: errors.RunwireError, reason: str) -> error_details_pb2.ErrorInf
             metadata = {"last_sequence": error.last_sequence}
         case errors.NotImplementedYetError():
             metadata = {"feature": error.feature}
+        case errors.BusyError() if error.request_id:
+            metadata = {"request_id": error.request_id}
+        case errors.PreconditionError():
+            reason, metadata = error.reason, error.facts
     cut = {key: _cut(str(value)) for key, value in metadata.items()}
     return error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=cut)
 

@@ -14,7 +14,10 @@ from runwire.v1 import session_service_pb2 as session_pb
 from runwire_server.domain.errors import UnavailableError
 from runwire_server.runner.catalog import Catalog
 from runwire_server.runner.conversations import Conversations
+from runwire_server.runner.lifecycle import Lifecycle
+from runwire_server.runner.mailing import Mailing
 from runwire_server.runner.runner import Runner
+from runwire_server.runner.watching import Watching
 from runwire_server.transport.agent_service import AgentService, ServerFacts
 from runwire_server.transport.channel_options import SERVER_OPTIONS
 from runwire_server.transport.guard import WRITE_TIMEOUT_SECONDS, Guard
@@ -37,6 +40,9 @@ class Backend:
     """What the services call."""
 
     runner: Runner
+    watching: Watching
+    mailing: Mailing
+    lifecycle: Lifecycle
     conversations: Conversations
     catalog: Catalog
     facts: ServerFacts
@@ -57,13 +63,13 @@ class Transport:
         self._server = grpc.aio.server(interceptors=[guard, *interceptors], options=SERVER_OPTIONS)
         self._health = health.aio.HealthServicer()
         runner_service_pb2_grpc.add_RunnerServiceServicer_to_server(
-            RunnerService(backend.runner), self._server
+            RunnerService(backend.runner, backend.watching, backend.mailing, backend.catalog), self._server
         )
         session_service_pb2_grpc.add_SessionServiceServicer_to_server(
             SessionService(backend.conversations), self._server
         )
         agent_service_pb2_grpc.add_AgentServiceServicer_to_server(
-            AgentService(backend.catalog, backend.facts), self._server
+            AgentService(backend.catalog, backend.lifecycle, backend.facts), self._server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if with_reflection:

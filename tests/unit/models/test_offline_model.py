@@ -16,7 +16,12 @@ def tool(name: str, *properties: str) -> ToolSpec:
     return ToolSpec(name, "", {"type": "object", "properties": {p: {"type": "string"} for p in properties}})
 
 
-TOOLS = (tool("calculator", "expression"), tool("clock", "timezone"), tool("slow_report", "topic", "steps"))
+TOOLS = (
+    tool("calculator", "expression"),
+    tool("clock", "timezone"),
+    tool("slow_report", "topic", "steps"),
+    tool("send_message", "to", "text"),
+)
 
 
 async def lists_of(model: Model, *messages: Message, **fields: Any) -> list[list[Chunk]]:
@@ -55,6 +60,12 @@ def calls_of(chunks: Sequence[Chunk]) -> list[tuple[str, Any]]:
             "What is 1+1, what day is it, and a report about cats",
             [("calculator", {"expression": "1+1"}), ("clock", {}), ("slow_report", {"topic": "cats"})],
         ),
+        ("send a message to bob: hi", [("send_message", {"to": "bob", "text": "hi"})]),
+        (
+            "Please send message to a@b.c, what is 1+1?",
+            [("send_message", {"to": "a@b.c", "text": "what is 1+1?"})],
+        ),
+        ("send bob a message", []),
         ("I was born on 2001-02-03", []),
         ("hello", []),
     ],
@@ -76,6 +87,14 @@ async def test_the_offline_model_only_calls_what_it_is_offered_with_arguments_th
     assert calls_of(await ask("1+1", tools=[])) == []
 
 
+async def test_the_offline_model_calls_nothing_when_it_must_not() -> None:
+    asked = Message(Role.USER, "1+1")
+    (chunks,) = await lists_of(OfflineModel(word_seconds=0), asked, may_call_tools=False, stream=False)
+
+    assert calls_of(chunks) == []
+    assert text_of(chunks)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "result", "expected"),
     [
@@ -86,7 +105,7 @@ async def test_the_offline_model_only_calls_what_it_is_offered_with_arguments_th
         (
             "clock",
             "{}",
-            '{"error": {"reason": "TIMEOUT", "message": "too slow"}}',
+            '{"ok": false, "error": {"code": "TIMEOUT", "message": "too slow", "retryable": true}}',
             "The tool clock failed: too slow.",
         ),
         ("clock", "{}", '{"error', 'clock says: {"error'),

@@ -68,6 +68,24 @@ def test_all_sampling_is_sent_and_zero_is_not_unset() -> None:
     }
 
 
+def test_a_model_that_must_not_call_tools_is_told_them_all_the_same() -> None:
+    body = request_body("m", ModelRequest(messages=(HI,), tools=(ToolSpec("f", ""),), may_call_tools=False))
+
+    assert body["tool_choice"] == "none"
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["f"]
+    for fields in ({"may_call_tools": False}, {"tools": (ToolSpec("f", ""),)}):
+        assert "tool_choice" not in request_body("m", ModelRequest(messages=(HI,), **fields))
+
+
+def test_an_output_schema_is_wished_for_and_not_strictly() -> None:
+    body = request_body("m", ModelRequest(messages=(HI,), output_schema='{"type": "object"}'))
+
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "output", "schema": {"type": "object"}, "strict": False},
+    }
+
+
 def test_tools_are_described_and_one_without_parameters_takes_an_empty_object() -> None:
     schema = {"type": "object", "properties": {"x": {"type": "integer"}}}
     tools = (ToolSpec("f", "does f", schema), ToolSpec("g", ""))

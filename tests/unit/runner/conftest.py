@@ -15,9 +15,11 @@ from runwire_server.domain.ids import ReplicaId
 from runwire_server.domain.runs import RunInput, RunOptions
 from runwire_server.domain.streams import StreamOptions
 from runwire_server.runner.catalog import Catalog, ServedApp
+from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.requests import StartRequest
 from runwire_server.runner.runner import Runner, RunnerSettings, Started
 from runwire_server.runner.supervisor import Supervisor
+from runwire_server.runner.watching import Watching
 from runwire_server.storage.opener import open_store
 from runwire_server.storage.port import Store
 
@@ -29,6 +31,7 @@ class Bench:
         self.store = store
         self.supervisor = supervisor
         self.runner: Runner
+        self.watching: Watching
 
     def serve(self, *agents: Agent, **settings: Any) -> Runner:
         """Make the runner, with these agents in app `app`."""
@@ -37,9 +40,11 @@ class Bench:
         self.runner = Runner(
             self.store,
             catalog,
+            Lifecycle(catalog.agents),
             self.supervisor,
             RunnerSettings(replica=ReplicaId("here"), clock=lambda: datetime.now(UTC), **values),
         )
+        self.watching = Watching(self.store, self.runner)
         return self.runner
 
     async def start(self, text: str = "hi", *, session: str = "s", **fields: Any) -> Started:
@@ -53,9 +58,9 @@ class Bench:
     async def events(self, started: Started, after: int = 0, **options: Any) -> list[Event]:
         """Follow the run to its end."""
         async with asyncio.timeout(10):
-            follow = self.runner.follow(started.run.key, after=after, options=StreamOptions(**options))
+            follow = self.watching.follow(started.run.key, after=after, options=StreamOptions(**options))
             if not after:
-                follow = self.runner.follow_started(started, StreamOptions(**options))
+                follow = self.watching.follow_started(started, StreamOptions(**options))
             events = [event async for event in follow]
         for before, event in itertools.pairwise(events):
             is_durable = not event.is_partial and not event.object.startswith("stream.")

@@ -76,13 +76,15 @@ class Answers(MemoryStore):
             self.lost.remove(name)
             raise UnavailableError("the answer is lost")
 
-    async def create_run(self, run: Run) -> tuple[Run, bool]:
-        made = await super().create_run(run)
+    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
+        made = await super().create_run(run, must_be_first=must_be_first)
         self.lose("create_run")
         return made
 
-    async def claim_run(self, key: Any, owner: Any, *, attempt: int, now: datetime) -> Run | None:
-        claimed = await super().claim_run(key, owner, attempt=attempt, now=now)
+    async def claim_run(
+        self, key: Any, owner: Any, *, attempt: int, now: datetime, in_turn: bool = True
+    ) -> Run | None:
+        claimed = await super().claim_run(key, owner, attempt=attempt, now=now, in_turn=in_turn)
         self.lose("claim_run")
         return claimed
 

@@ -17,7 +17,7 @@ from runwire_server.domain.errors import (
     OutOfRangeError,
     UnavailableError,
 )
-from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.ids import RunKey, SessionKey
 from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, RunOptions, RunState
 from runwire_server.domain.sessions import EventQuery
 from runwire_server.domain.streams import StreamOptions
@@ -40,7 +40,7 @@ class FunctionAgent:
     def describe(self) -> AgentDescription:
         return AgentDescription()
 
-    def check(self, options: RunOptions) -> None:
+    def check(self, options: RunOptions, tools: Any) -> None:
         return None
 
     async def run(self, context: AgentContext) -> Message:
@@ -134,7 +134,8 @@ async def test_a_cancel_stops_the_run_with_its_reason(bench: Bench, mode: Cancel
     async with asyncio.timeout(5):
         await entered.wait()
 
-    run, changed = await bench.runner.cancel(started.run.key, CancelRequest(mode, "because"), wait_seconds=5)
+    _, changed = await bench.runner.cancel(started.run.key, CancelRequest(mode, "because"))
+    run = await bench.watching.wait(started.run.key, 5, until_end=True)
 
     assert changed
     assert run is not None
@@ -158,7 +159,7 @@ async def test_cancelling_again_changes_nothing(bench: Bench) -> None:
 
 async def test_a_cancel_that_overtakes_its_run_is_honoured(bench: Bench) -> None:
     bench.serve(FunctionAgent(forever))
-    key = bench.runner.run_key("", "r1")
+    key = RunKey("app", "r1")
     assert await bench.runner.cancel(key, CancelRequest(CancelMode.IMMEDIATE, "early")) == (None, True)
 
     events = await bench.run(request_id="r1")
@@ -206,7 +207,7 @@ async def test_a_run_ends_at_its_own_limit_when_that_is_earlier(bench: Bench) ->
 async def test_a_run_that_nobody_follows_is_cancelled_after_the_grace(bench: Bench) -> None:
     bench.serve(FunctionAgent(forever))
     started = await bench.start()
-    follow = bench.runner.follow(started.run.key, options=StreamOptions())
+    follow = bench.watching.follow(started.run.key, options=StreamOptions())
     await anext(follow)
     await follow.aclose()
 
@@ -217,7 +218,7 @@ async def test_a_run_that_nobody_follows_is_cancelled_after_the_grace(bench: Ben
 
 async def wait_unfollowed(bench: Bench, started: Any) -> Any:
     await eventually(lambda: bench.runner.live_count == 0)
-    return await bench.runner.status(started.run.key)
+    return await bench.watching.status(started.run.key)
 
 
 async def test_a_detached_run_goes_on_alone(bench: Bench) -> None:
@@ -257,12 +258,13 @@ async def test_a_queued_run_can_be_cancelled(bench: Bench) -> None:
     first = await bench.start("1")
     second = await bench.start("2")
 
-    run, _ = await bench.runner.cancel(second.run.key, CancelRequest(CancelMode.IMMEDIATE), wait_seconds=5)
+    await bench.runner.cancel(second.run.key, CancelRequest(CancelMode.IMMEDIATE))
+    run = await bench.watching.wait(second.run.key, 5, until_end=True)
 
     assert run is not None
     assert run.state is RunState.CANCELLED
     assert numbers(await bench.events(second)) == [1, 2]
-    assert (await bench.runner.status(first.run.key)).state is RunState.RUNNING
+    assert (await bench.watching.status(first.run.key)).state is RunState.RUNNING
 
 
 async def test_two_first_runs_on_a_new_session_are_both_recorded(bench: Bench) -> None:
@@ -309,10 +311,10 @@ async def test_a_follower_from_any_position_gets_the_rest(bench: Bench) -> None:
 
 
 async def test_following_an_unknown_run_is_not_found(bench: Bench) -> None:
-    runner = bench.serve(FunctionAgent(forever))
+    bench.serve(FunctionAgent(forever))
 
     with pytest.raises(NotFoundError):
-        await anext(runner.follow(runner.run_key("", "nope"), options=StreamOptions()))
+        await anext(bench.watching.follow(RunKey("app", "nope"), options=StreamOptions()))
 
 
 async def test_a_late_follower_gets_the_growing_text_in_one_delta(bench: Bench) -> None:
@@ -331,7 +333,7 @@ async def test_a_late_follower_gets_the_growing_text_in_one_delta(bench: Bench) 
     started = await bench.start()
     await gate.wait()
     got: list[ev.Event] = []
-    async for event in bench.runner.follow(started.run.key, options=StreamOptions()):
+    async for event in bench.watching.follow(started.run.key, options=StreamOptions()):
         got.append(event)
         if event.is_partial:
             more.set()
@@ -363,7 +365,7 @@ async def test_an_idle_stream_has_heartbeats(bench: Bench) -> None:
     bench.serve(FunctionAgent(forever))
     started = await bench.start()
     beats = 0
-    async for event in bench.runner.follow(started.run.key, options=StreamOptions(heartbeat_seconds=0.02)):
+    async for event in bench.watching.follow(started.run.key, options=StreamOptions(heartbeat_seconds=0.02)):
         beats += isinstance(event.payload, ev.Heartbeat)
         assert event.sequence <= 1
         if beats == 3:
@@ -401,7 +403,7 @@ async def test_a_draining_server_refuses_runs_sends_followers_away_and_cancels_w
     assert isinstance((await follower)[-1].payload, ev.Reconnect)
     with pytest.raises(UnavailableError):
         await bench.start()
-    run = await bench.runner.status(started.run.key)
+    run = await bench.watching.status(started.run.key)
     assert (run.outcome, run.stop_reason) == (Outcome.CANCELLED, "draining")
 
 
@@ -422,7 +424,7 @@ async def test_a_caller_who_leaves_while_starting_leaves_no_run_behind(bench: Be
 
     await eventually(lambda: bench.supervisor.task_count == 0)
 
-    run = await bench.runner.status(bench.runner.run_key("", "r"))
+    run = await bench.watching.status(RunKey("app", "r"))
     assert run.state.is_terminal
 
 

@@ -6,7 +6,7 @@ import enum
 import json
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +15,8 @@ import pytest
 from pydantic import BaseModel
 
 from runwire_server.domain.ids import SessionKey
-from runwire_server.tools.function import RESULT_BYTES_MAX, function_tool
-from runwire_server.tools.tool import BadArgumentsError, ToolContext
+from runwire_server.tools.function import RESULT_BYTES_MAX, function_tool, tool
+from runwire_server.tools.tool import BadArgumentsError, ToolContext, ToolError, ToolPolicy
 
 
 async def _report(message: str, fraction: float | None) -> None: ...
@@ -148,15 +148,78 @@ async def test_results_become_text_or_json(result: Any, expected: str) -> None:
 
 
 @pytest.mark.parametrize("result", ["ü" * RESULT_BYTES_MAX, ["x" * RESULT_BYTES_MAX]])
-async def test_a_result_that_is_too_large_is_cut_with_a_note(result: Any) -> None:
+async def test_a_result_that_is_too_large_is_an_error(result: Any) -> None:
     async def f() -> Any:
         return result
 
-    told = await call(f)
+    with pytest.raises(ToolError, match=f"more than {RESULT_BYTES_MAX}") as caught:
+        await call(f)
 
-    assert len(told.encode()) <= RESULT_BYTES_MAX
-    assert told.endswith(f"more than {RESULT_BYTES_MAX}]")
-    assert "\ufffd" not in told
+    assert (caught.value.code, caught.value.retryable) == ("RESULT_TOO_LARGE", False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pointer"),
+    [
+        ({"a": "x", "stays": []}, "/a"),
+        ({"a": 1, "stays": [{"nights": 1}, {"nights": "x"}]}, "/stays/1/nights"),
+        ({"a": 1, "stays": [], "b/c~": 1}, "/b~1c~0"),
+    ],
+)
+async def test_bad_arguments_have_a_pointer_and_are_known_before_the_call(
+    arguments: dict[str, Any], pointer: str
+) -> None:
+    def f(a: int, stays: list[Stay]) -> None: ...
+
+    with pytest.raises(BadArgumentsError) as caught:
+        await call(f, **arguments)
+    with pytest.raises(BadArgumentsError) as known:
+        function_tool(f).check_arguments(arguments)
+    assert (caught.value.pointer, known.value.pointer) == (pointer, pointer)
+
+
+async def test_an_async_generator_shows_its_output_while_it_comes() -> None:
+    shown: list[str] = []
+
+    async def count(to: int) -> AsyncIterator[Any]:
+        """Count."""
+        for number in range(to):
+            yield number if number else "begin "
+
+    context = ToolContext("r1", SessionKey("app", "user", "session"), "call_1", _report, shown.append)
+
+    assert await function_tool(count).call({"to": 3}, context) == "begin 12"
+    assert shown == ["begin ", "1", "2"]
+
+
+async def test_an_endless_stream_ends_at_the_bound() -> None:
+    async def endless() -> AsyncIterator[str]:
+        while True:
+            yield "x" * 65536
+
+    with pytest.raises(ToolError, match="more than"):
+        await call(endless)
+
+
+def test_a_decorator_makes_tools_with_a_policy() -> None:
+    @tool(requires_approval=True, retries=2, return_direct=True, is_exclusive=True, timeout_seconds=5)
+    def first(a: int) -> int:
+        """Do it."""
+        return a
+
+    @tool
+    def second() -> None: ...
+
+    assert first.spec.description == "Do it."
+    assert first.policy == ToolPolicy(
+        requires_approval=True, retries=2, return_direct=True, is_exclusive=True, timeout_seconds=5
+    )
+    assert second.policy == ToolPolicy()
+    for bad in ({"retries": -1}, {"retries": 11}, {"retry_delay_seconds": -1}, {"timeout_seconds": 0}):
+        with pytest.raises(ValueError, match="first"):
+            function_tool(lambda: None, name="first", **bad)
+    with pytest.raises(TypeError):
+        function_tool(lambda: None, name="first", bogus=1)
 
 
 async def test_a_result_of_just_the_bound_is_whole() -> None:

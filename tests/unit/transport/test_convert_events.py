@@ -11,6 +11,7 @@ from runwire.v1 import runner_service_pb2 as service_pb
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Part, Role, ToolCall, ToolResult, ToolStatus, Usage
 from runwire_server.domain.ids import RunKey, SessionKey
+from runwire_server.domain.mail import Decision
 from runwire_server.domain.runs import Outcome, Run, RunError, RunOptions, RunState
 from runwire_server.transport.convert.events import event_from_proto, event_to_proto, event_to_wire
 
@@ -121,7 +122,11 @@ PAYLOADS: list[tuple[ev.Payload, str, dict[str, Any]]] = [
                 "create_time": "2026-11-21T07:00:01.250Z",
                 "usage": {},
             },
-            "options": {"max_tokens": 0, "session_policy": "SESSION_POLICY_QUEUE"},
+            "options": {
+                "max_tokens": 0,
+                "session_policy": "SESSION_POLICY_QUEUE",
+                "on_limit": "LIMIT_ACTION_FAIL",
+            },
             "tools": ["add"],
             "joined": True,
             "session_created": True,
@@ -169,6 +174,49 @@ PAYLOADS: list[tuple[ev.Payload, str, dict[str, Any]]] = [
         },
     ),
     (ev.Custom("mine", {"a": [1]}), "custom", {"name": "mine", "data": {"a": [1]}}),
+    (
+        ev.ToolOutputDelta("c1", "add", "pi", 2),
+        "tool_output_delta",
+        {"tool_call_id": "c1", "tool_name": "add", "text": "pi", "offset": "2"},
+    ),
+    (
+        ev.ApprovalRequested("a1", CALL, NOW, "costs money"),
+        "approval_requested",
+        {
+            "approval_id": "a1",
+            "tool_call": {"id": "c1", "name": "add", "arguments": '{"a": 1'},
+            "expire_time": "2026-11-21T07:00:01.250Z",
+            "reason": "costs money",
+        },
+    ),
+    (
+        ev.ApprovalResolved("a1", Decision.DENIED, "alice", "no", "{}"),
+        "approval_resolved",
+        {
+            "approval_id": "a1",
+            "decision": "APPROVAL_DECISION_DENIED",
+            "decided_by": "alice",
+            "comment": "no",
+            "arguments": "{}",
+        },
+    ),
+    (
+        ev.ToolOutputsRequested((CALL,), NOW),
+        "tool_outputs_requested",
+        {
+            "tool_calls": [{"id": "c1", "name": "add", "arguments": '{"a": 1'}],
+            "expire_time": "2026-11-21T07:00:01.250Z",
+        },
+    ),
+    (
+        ev.PluginFailed("p", "on_event", RunError("plugin_error", "oh", "PLUGIN_FAILED")),
+        "plugin_error",
+        {
+            "plugin": "p",
+            "hook": "on_event",
+            "error": {"type": "plugin_error", "message": "oh", "code": "PLUGIN_FAILED"},
+        },
+    ),
     (ev.CaughtUp(), "caught_up", {"last_sequence": "7"}),
     (ev.Heartbeat(RunState.QUEUED), "heartbeat", {"state": "RUN_STATE_QUEUED"}),
     (

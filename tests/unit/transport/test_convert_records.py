@@ -6,7 +6,8 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 
 from runwire.v1 import agent_service_pb2, run_pb2
-from runwire_server.agents.agent import AgentDescription
+from runwire_server.agents.agent import AgentDescription, AgentTool
+from runwire_server.agents.llm import LlmAgent
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role, ToolSpec, Usage
 from runwire_server.domain.ids import RunKey, SessionKey
@@ -21,14 +22,10 @@ from runwire_server.domain.runs import (
     RunState,
 )
 from runwire_server.domain.sessions import Session, SessionEvent
+from runwire_server.runner.lifecycle import AgentState
 from runwire_server.transport.convert.agents import agent_to_proto
-from runwire_server.transport.convert.runs import (
-    options_from_proto,
-    options_to_proto,
-    outcome_to_proto,
-    run_to_proto,
-    state_to_proto,
-)
+from runwire_server.transport.convert.options import options_from_proto, options_to_proto
+from runwire_server.transport.convert.runs import outcome_to_proto, run_to_proto, state_to_proto
 from runwire_server.transport.convert.sessions import session_event_to_proto, session_to_proto
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
@@ -173,19 +170,29 @@ def test_an_event_of_a_session_has_its_place() -> None:
 
 
 def test_an_agent_is_described_with_its_tools() -> None:
-    description = AgentDescription("d", "m", [ToolSpec("add", "adds", {"type": "object"})], ["sub"])
+    description = AgentDescription(
+        "d",
+        "m",
+        [AgentTool(ToolSpec("add", "adds", {"type": "object"}), requires_approval=True)],
+        [LlmAgent("sub")],
+    )
 
-    made = agent_to_proto("app", "agent", description, is_default=True)
+    made = agent_to_proto("app", "agent", description, AgentState.RUNNING, is_default=True)
 
     assert made == agent_service_pb2.Agent(
         name="agent",
         description="d",
         model="m",
         tools=[
-            run_pb2.ToolDeclaration(name="add", description="adds", parameters_schema='{"type": "object"}')
+            run_pb2.ToolDeclaration(
+                name="add",
+                description="adds",
+                parameters_schema='{"type": "object"}',
+                requires_approval=True,
+            )
         ],
         sub_agents=["sub"],
-        state=agent_service_pb2.AGENT_STATE_STARTED,
+        state=agent_service_pb2.AGENT_STATE_RUNNING,
         is_default=True,
         app_name="app",
     )

@@ -14,7 +14,7 @@ from runwire.v1 import (
 )
 from runwire_server.domain.errors import NotImplementedYetError
 from runwire_server.transport.agent_service import AgentService
-from runwire_server.transport.planned import PlannedRunnerMethods, PlannedSessionMethods
+from runwire_server.transport.planned import PlannedSessionMethods
 from runwire_server.transport.runner_service import RunnerService
 from runwire_server.transport.session_service import SessionService
 
@@ -24,12 +24,6 @@ SERVICES = [
     (agent_service_pb2, "AgentService", AgentService, agent_service_pb2_grpc.AgentServiceServicer),
 ]
 PLANNED = {
-    PlannedRunnerMethods: {
-        "EnqueueMessage",
-        "CancelQueuedMessages",
-        "ResolveApproval",
-        "SubmitToolOutputs",
-    },
     PlannedSessionMethods: {
         "CreateSummary",
         "GetSummary",

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 from validation_support import nested, violations
@@ -11,10 +12,10 @@ from validation_support import nested, violations
 from runwire.v1 import content_pb2
 from runwire.v1 import runner_service_pb2 as pb
 from runwire_server.domain.content import Message, Part, Role, ToolCall
-from runwire_server.domain.errors import NotImplementedYetError
 from runwire_server.domain.runs import RunInput, RunOptions
 from runwire_server.domain.streams import Channel, StreamMode, StreamOptions
 from runwire_server.transport import validate
+from runwire_server.transport.convert.options import options_to_proto
 
 HI: dict[str, Any] = {"userId": "u", "message": {"content": "hi"}}
 MIB = 1024 * 1024
@@ -180,35 +181,74 @@ def test_what_is_just_within_bounds_is_taken(fields: dict[str, Any]) -> None:
     validate.run_request(run(**fields))
 
 
+FULL_OPTIONS = {
+    "model": "m",
+    "temperature": 0.5,
+    "stop": ["x"],
+    "seed": "-5",
+    "stream": False,
+    "maxLlmCalls": 3,
+    "maxToolRounds": 0,
+    "maxTotalTokens": "9",
+    "maxParallelTools": 2,
+    "maxRunDuration": "2s",
+    "waitingTimeout": "3.500s",
+    "detachedCancel": True,
+    "sessionPolicy": "SESSION_POLICY_INTERRUPT",
+    "onLimit": "LIMIT_ACTION_ANSWER",
+    "toolCallArgumentsJsonRepair": False,
+    "keepInterruptedText": True,
+    "outputSchema": '{"type": "object"}',
+    "plugins": ["one", "two"],
+    "labels": {"a": "b"},
+    "tools": {
+        "only": ["a"],
+        "add": ["b"],
+        "deny": ["c"],
+        "clientTools": [
+            {"name": "look", "description": "Look.", "parametersSchema": '{"type": "object"}', "clientSide": True,
+             "requiresApproval": True}
+        ],
+    },
+    "agents": {"agent/inner": {"model": "n", "topP": 0.1, "tools": {"deny": ["d"]}}},
+}  # fmt: skip
+
+
+def test_options_are_the_same_after_a_way_there_and_back() -> None:
+    start, _ = validate.run_request(run(options=FULL_OPTIONS))
+
+    back = json_format.MessageToDict(options_to_proto(start.input.options))
+
+    assert back == FULL_OPTIONS
+
+
 @pytest.mark.parametrize(
-    ("fields", "named"),
+    ("options", "field"),
     [
-        ({"resume": True, "message": None}, "resume"),
-        ({"options": {"sessionPolicy": "SESSION_POLICY_REJECT"}}, "options.session_policy"),
-        ({"options": {"sessionPolicy": "SESSION_POLICY_INTERRUPT"}}, "options.session_policy"),
-        ({"options": {"sessionPolicy": "SESSION_POLICY_PARALLEL"}}, "options.session_policy"),
+        ({"outputSchema": "no"}, "options.output_schema"),
+        ({"outputSchema": "[1]"}, "options.output_schema"),
+        ({"outputSchema": '{"type": "nothing"}'}, "options.output_schema"),
+        ({"outputSchema": '{"a": "' + "x" * 70_000 + '"}'}, "options.output_schema"),
+        ({"plugins": [""]}, "options.plugins[0]"),
+        ({"plugins": ["p"] * 300}, "options.plugins"),
+        ({"tools": {"only": [""]}}, "options.tools.only[0]"),
+        ({"tools": {"clientTools": [{"name": "a b"}]}}, "options.tools.client_tools[0].name"),
+        ({"tools": {"clientTools": [{"name": "é"}]}}, "options.tools.client_tools[0].name"),
         (
-            {"options": {"toolCallArgumentsJsonRepair": True}},
-            "options.tool_call_arguments_json_repair",
+            {"tools": {"clientTools": [{"name": "a", "parametersSchema": "{"}]}},
+            "options.tools.client_tools[0].parameters_schema",
         ),
-        ({"options": {"keepInterruptedText": True}}, "options.keep_interrupted_text"),
-        ({"options": {"outputSchema": "{}"}}, "options.output_schema"),
-        ({"options": {"tools": {"deny": ["x"]}}}, "options.tools"),
-        ({"options": {"tools": {}}}, "options.tools"),
+        ({"agents": {"a/b": {"temperature": 3}}}, 'options.agents["a/b"].temperature'),
+        ({"agents": {"a/b": {"tools": {"deny": [""]}}}}, 'options.agents["a/b"].tools.deny[0]'),
+        ({"onLimit": 7}, "options.on_limit"),
+        ({"waitingTimeout": "0s"}, "options.waiting_timeout"),
+        ({"waitingTimeout": "86401s"}, "options.waiting_timeout"),
+        ({"maxParallelTools": 0}, "options.max_parallel_tools"),
+        ({"maxParallelTools": 65}, "options.max_parallel_tools"),
     ],
-    ids=["resume", "reject", "interrupt", "parallel", "repair", "keep", "schema", "tools", "no tools"],
 )
-def test_what_comes_later_is_refused_by_name(fields: dict[str, Any], named: str) -> None:
-    with pytest.raises(NotImplementedYetError) as caught:
-        validate.run_request(run(**fields))
-
-    assert caught.value.feature == named
-
-
-def test_what_is_wrong_comes_before_what_comes_later() -> None:
-    request = run(userId="", options={"outputSchema": "{}"})
-
-    assert violations(validate.run_request, request) == ["user_id"]
+def test_options_are_refused_with_their_path(options: dict[str, Any], field: str) -> None:
+    assert violations(validate.run_request, run(options=options)) == [field]
 
 
 def test_the_smallest_request_is_a_whole_run() -> None:

@@ -25,6 +25,10 @@ def request_body(name: str, request: ModelRequest, *, max_tokens_field: str = "m
         body["stream_options"] = {"include_usage": True}
     if request.tools:
         body["tools"] = [_tool(spec) for spec in request.tools]
+        if not request.may_call_tools:
+            body["tool_choice"] = "none"
+    if request.output_schema:
+        body["response_format"] = _response_format(request.output_schema)
     body.update(_sampling(request.sampling, max_tokens_field))
     return body
 
@@ -41,6 +45,14 @@ def _sampling(sampling: Sampling, max_tokens_field: str) -> dict[str, Any]:
         "reasoning_effort": sampling.reasoning_effort or None,
     }
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def _response_format(schema: str) -> dict[str, Any]:
+    """Return the wish for JSON that fits. Not strict: that takes only a part of what a JSON Schema can say."""
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "output", "schema": json.loads(schema), "strict": False},
+    }
 
 
 def _tool(spec: ToolSpec) -> dict[str, Any]:

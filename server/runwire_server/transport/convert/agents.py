@@ -1,31 +1,24 @@
 """Agents and their tools."""
 
-import json
-
 from runwire.v1 import agent_service_pb2 as pb
-from runwire.v1 import run_pb2
 from runwire_server.agents.agent import AgentDescription
-from runwire_server.domain.content import ToolSpec
+from runwire_server.runner.lifecycle import AgentState
+from runwire_server.transport.convert.options import tool_to_proto
 
 
-def agent_to_proto(app_name: str, name: str, description: AgentDescription, *, is_default: bool) -> pb.Agent:
-    """Return an agent. One that is served has been started."""
+def agent_to_proto(
+    app_name: str, name: str, description: AgentDescription, state: AgentState, *, is_default: bool
+) -> pb.Agent:
+    """Return an agent."""
     return pb.Agent(
         name=name,
         description=description.description,
         model=description.model,
-        tools=[tool_to_proto(spec) for spec in description.tools],
-        sub_agents=description.sub_agents,
-        state=pb.AGENT_STATE_STARTED,
+        tools=[
+            tool_to_proto(tool.spec, requires_approval=tool.requires_approval) for tool in description.tools
+        ],
+        sub_agents=[agent.name for agent in description.sub_agents],
+        state=pb.AgentState.Value(f"AGENT_STATE_{state.name}"),
         is_default=is_default,
         app_name=app_name,
-    )
-
-
-def tool_to_proto(spec: ToolSpec) -> run_pb2.ToolDeclaration:
-    """Return a tool as a model is told about it."""
-    return run_pb2.ToolDeclaration(
-        name=spec.name,
-        description=spec.description,
-        parameters_schema=json.dumps(spec.parameters, ensure_ascii=False),
     )

@@ -19,8 +19,9 @@ from runwire_server.transport.convert.content import (
     usage_from_proto,
     usage_to_proto,
 )
+from runwire_server.transport.convert.control import set_control
+from runwire_server.transport.convert.options import options_to_proto
 from runwire_server.transport.convert.runs import (
-    options_to_proto,
     outcome_to_proto,
     run_error_to_proto,
     run_to_proto,
@@ -58,8 +59,12 @@ def _fill(made: pb.Event, event: ev.Event) -> None:
     made.author = event.author
     made.object = event.object
     payload = event.payload
-    if isinstance(payload, ev.TextDelta):  # by far the most; a delta's envelope has nothing else
+    if isinstance(
+        payload, ev.TextDelta
+    ):  # by far the most; a delta's envelope has nothing but the branch of a nested agent
         made.partial = True
+        if event.branch:
+            made.branch = event.branch
         delta = made.text_delta
         delta.message_id = payload.message_id
         delta.text = clean_text(payload.text)
@@ -75,7 +80,7 @@ def _fill(made: pb.Event, event: ev.Event) -> None:
     made.attempt = event.attempt
     if event.state_delta is not None:
         made.state_delta.CopyFrom(json_to_struct(event.state_delta))
-    if isinstance(payload, ev.ReasoningDelta | ev.ToolCallDelta | ev.ToolProgress):
+    if isinstance(payload, ev.ReasoningDelta | ev.ToolCallDelta | ev.ToolOutputDelta | ev.ToolProgress):
         _set_partial(made, payload)
     elif isinstance(payload, ev.CaughtUp | ev.Heartbeat | ev.Reconnect):
         _set_stream_only(made, payload, event.sequence)
@@ -83,7 +88,9 @@ def _fill(made: pb.Event, event: ev.Event) -> None:
         _set_durable(made, payload, event.sequence)
 
 
-def _set_partial(made: pb.Event, payload: ev.ReasoningDelta | ev.ToolCallDelta | ev.ToolProgress) -> None:
+def _set_partial(
+    made: pb.Event, payload: ev.ReasoningDelta | ev.ToolCallDelta | ev.ToolOutputDelta | ev.ToolProgress
+) -> None:
     match payload:
         case ev.ReasoningDelta(message_id=message_id, text=text, offset=offset):
             made.reasoning_delta.CopyFrom(
@@ -97,6 +104,15 @@ def _set_partial(made: pb.Event, payload: ev.ReasoningDelta | ev.ToolCallDelta |
                     tool_call_id=clean_text(payload.tool_call_id),
                     tool_name=clean_text(payload.tool_name),
                     arguments=clean_text(payload.arguments),
+                    offset=payload.offset,
+                )
+            )
+        case ev.ToolOutputDelta():
+            made.tool_output_delta.CopyFrom(
+                pb.ToolOutputDelta(
+                    tool_call_id=clean_text(payload.tool_call_id),
+                    tool_name=clean_text(payload.tool_name),
+                    text=clean_text(payload.text),
                     offset=payload.offset,
                 )
             )
@@ -159,6 +175,8 @@ def _set_durable(made: pb.Event, payload: ev.Payload, sequence: int) -> None:  #
             made.model_retry.CopyFrom(
                 pb.ModelRetry(failed_attempt=attempt, error=run_error_to_proto(error), delay=duration(delay))
             )
+        case ev.ApprovalRequested() | ev.ApprovalResolved() | ev.ToolOutputsRequested() | ev.PluginFailed():
+            set_control(made, payload)
         case ev.Custom(name=name, data=data):
             made.custom.CopyFrom(pb.CustomEvent(name=clean_text(name), data=json_to_struct(data)))
 
@@ -171,6 +189,7 @@ def _message(payload: ev.MessagePayload) -> pb.MessageEvent:
         usage=usage_to_proto(payload.usage) if payload.usage is not None else None,
         model=payload.model,
         response_id=payload.response_id,
+        raw_arguments={clean_text(call): clean_text(raw) for call, raw in payload.raw_arguments.items()},
     )
 
 
@@ -184,6 +203,7 @@ def _completion(payload: ev.Completion, sequence: int) -> pb.Completion:
         state=json_to_struct(payload.state) if payload.state is not None else None,
         last_sequence=sequence,
         cancel_reason=payload.cancel_reason,
+        structured_output=clean_text(payload.structured_output),
     )
 
 

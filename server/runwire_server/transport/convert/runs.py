@@ -1,14 +1,20 @@
-"""Runs, their options and their errors."""
+"""Runs and their errors."""
 
-from typing import Any
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from runwire.v1 import run_pb2 as pb
 from runwire.v1 import runner_service_pb2 as service_pb
 from runwire.v1 import session_pb2
 from runwire_server.domain.content import clean_text
 from runwire_server.domain.ids import SessionKey
-from runwire_server.domain.runs import CancelMode, Outcome, Run, RunError, RunOptions, RunState
-from runwire_server.transport.convert.content import duration, message_to_proto, timestamp, usage_to_proto
+from runwire_server.domain.mail import Question, QuestionKind
+from runwire_server.domain.runs import CancelMode, Outcome, Run, RunError, RunState
+from runwire_server.transport.convert.content import (
+    message_to_proto,
+    timestamp,
+    tool_call_to_proto,
+    usage_to_proto,
+)
 
 STATES = {pb.RunState.Value(f"RUN_STATE_{state.name}"): state for state in RunState}
 _STATE_TO_PROTO = {state: number for number, state in STATES.items()}
@@ -73,58 +79,22 @@ def run_to_proto(run: Run, *, with_message: bool) -> pb.Run:
         invocation_id=run.invocation_id,
         message=message_to_proto(message) if message is not None else None,
         labels=dict(run.input.options.labels),
+        pending=[_question_to_proto(question) for question in run.open_questions],
+        wait_expire_time=_wait_expire_time(run),
+        queued_message_count=len(run.mail.messages),
     )
 
 
-def options_to_proto(options: RunOptions) -> pb.RunOptions:
-    """Return the options in effect."""
-    made = pb.RunOptions(
-        model=options.model,
-        stop=options.stop,
-        reasoning_effort=options.reasoning_effort,
-        detached_cancel=options.detached_cancel,
-        session_policy=pb.SESSION_POLICY_QUEUE,
-        labels=dict(options.labels),
+def _question_to_proto(question: Question) -> pb.PendingQuestion:
+    return pb.PendingQuestion(
+        approval_id=question.id if question.kind is QuestionKind.APPROVAL else "",
+        tool_call=tool_call_to_proto(question.tool_call),
+        reason=clean_text(question.reason),
     )
-    for name in OPTIONAL_FIELDS:
-        value = getattr(options, name)
-        if value is not None:
-            setattr(made, name, value)
-    if options.max_run_seconds is not None:
-        made.max_run_duration.CopyFrom(duration(options.max_run_seconds))
-    return made
 
 
-OPTIONAL_FIELDS = (
-    "temperature",
-    "top_p",
-    "max_tokens",
-    "presence_penalty",
-    "frequency_penalty",
-    "seed",
-    "stream",
-    "max_llm_calls",
-    "max_tool_rounds",
-    "max_total_tokens",
-)
-
-
-def options_from_proto(options: pb.RunOptions) -> RunOptions:
-    """Return options that transport.validate has checked. Unset stays unset."""
-    optional: dict[str, Any] = {
-        name: getattr(options, name)
-        for name in OPTIONAL_FIELDS
-        if options.HasField(name)  # type: ignore[arg-type]
-    }
-    seconds = None
-    if options.HasField("max_run_duration"):
-        seconds = options.max_run_duration.seconds + options.max_run_duration.nanos / 1e9
-    return RunOptions(
-        model=options.model,
-        stop=tuple(options.stop),
-        reasoning_effort=options.reasoning_effort,
-        max_run_seconds=seconds,
-        detached_cancel=options.detached_cancel,
-        labels=dict(options.labels),
-        **optional,
-    )
+def _wait_expire_time(run: Run) -> Timestamp | None:
+    """Return when a run stops waiting. Its due time may be earlier: somebody has answered."""
+    if run.state is not RunState.WAITING:
+        return None
+    return timestamp(min((q.expire_time for q in run.open_questions if q.expire_time), default=None))

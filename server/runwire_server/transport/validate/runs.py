@@ -3,34 +3,22 @@
 import hashlib
 from dataclasses import dataclass
 
-from runwire.v1 import run_pb2
 from runwire.v1 import runner_service_pb2 as pb
-from runwire_server.domain.errors import NotImplementedYetError
 from runwire_server.domain.runs import CancelMode, CancelRequest, RunInput
-from runwire_server.domain.streams import (
-    HEARTBEAT_SECONDS_DEFAULT,
-    HEARTBEAT_SECONDS_MAX,
-    HEARTBEAT_SECONDS_MIN,
-    Channel,
-    StreamMode,
-    StreamOptions,
-)
+from runwire_server.domain.streams import StreamOptions
 from runwire_server.runner.requests import StartRequest
 from runwire_server.storage.port import RunFilter
 from runwire_server.transport.convert.content import message_from_proto
-from runwire_server.transport.convert.runs import CANCEL_MODES, STATES, options_from_proto
+from runwire_server.transport.convert.options import options_from_proto
+from runwire_server.transport.convert.runs import CANCEL_MODES, STATES
+from runwire_server.transport.validate.answers import run_name
 from runwire_server.transport.validate.checks import ANY_ROLE, USER_ROLE, Checks, says_something
+from runwire_server.transport.validate.options import check_options, stream_options
 
 WAIT_SECONDS_DEFAULT = 30.0
 WAIT_SECONDS_MAX = 300.0
 _REASON_CHARS_MAX = 1000
 _SEED_MESSAGES_MAX = 1000
-_CHANNELS = {
-    pb.CHANNEL_PROGRESS: Channel.PROGRESS,
-    pb.CHANNEL_CONTROL: Channel.CONTROL,
-    pb.CHANNEL_MONITOR: Channel.MONITOR,
-}
-_DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +74,8 @@ def run_request(request: pb.RunRequest) -> tuple[StartRequest, StreamOptions]:
         for index, seed in enumerate(request.messages):
             checks.message(f"messages[{index}]", seed, (0, *ANY_ROLE))
         state = checks.state("state_delta", request.state_delta)
-        _check_options(checks, request.options)
-        stream = _stream_options(checks, request.stream)
-    _refuse_planned(request)
+        check_options(checks, request.options)
+        stream = stream_options(checks, request.stream)
     start = StartRequest(
         app_name=request.app_name,
         user_id=request.user_id,
@@ -98,6 +85,7 @@ def run_request(request: pb.RunRequest) -> tuple[StartRequest, StreamOptions]:
         input=RunInput(
             message=message_from_proto(request.message) if message else None,
             messages=tuple(message_from_proto(seed) for seed in request.messages),
+            resume=request.resume,
             state_delta=state or None,
             options=options_from_proto(request.options),
         ),
@@ -131,90 +119,12 @@ def _current_message(checks: Checks, request: pb.RunRequest) -> bool:
     return True
 
 
-def _check_options(checks: Checks, options: run_pb2.RunOptions) -> None:
-    prefix = "options."
-    checks.name(f"{prefix}model", options.model)
-    checks.name(f"{prefix}reasoning_effort", options.reasoning_effort)
-    for name, low, high in (
-        ("temperature", 0, 2),
-        ("top_p", 0, 1),
-        ("max_tokens", 1, 2**31 - 1),
-        ("presence_penalty", -2, 2),
-        ("frequency_penalty", -2, 2),
-        ("max_llm_calls", 1, 1000),
-        ("max_tool_rounds", 0, 1000),
-        ("max_total_tokens", 1, 2**62),
-    ):
-        checks.optional_number(options, prefix, name, low, high)
-    if len(options.stop) > 16:
-        checks.wrong(f"{prefix}stop", f"has {len(options.stop)} texts; at most 16 are allowed")
-    for index, text in enumerate(options.stop):
-        if not text:
-            checks.wrong(f"{prefix}stop[{index}]", "is empty")
-    if options.HasField("max_run_duration"):
-        checks.seconds(f"{prefix}max_run_duration", options.max_run_duration, 0.001, _DAY_SECONDS)
-    checks.enum(f"{prefix}session_policy", options.session_policy, run_pb2.SessionPolicy.values())
-    if len(options.labels) > 64:
-        checks.wrong(f"{prefix}labels", "has more than 64 labels")
-    for key, value in options.labels.items():
-        checks.name(f"{prefix}labels", key, is_required=True)
-        checks.text(f"{prefix}labels[{key[:64]}]", value, chars_max=1024)
-
-
-def _refuse_planned(request: pb.RunRequest) -> None:
-    """Refuse what a later version brings, rather than do something else than was asked."""
-    options = request.options
-    planned = {
-        "resume": request.resume,
-        "options.session_policy": options.session_policy
-        not in {run_pb2.SESSION_POLICY_UNSPECIFIED, run_pb2.SESSION_POLICY_QUEUE},
-        "options.tool_call_arguments_json_repair": options.tool_call_arguments_json_repair,
-        "options.keep_interrupted_text": options.keep_interrupted_text,
-        "options.output_schema": bool(options.output_schema),
-        "options.tools": options.HasField("tools"),
-    }
-    for field, is_set in planned.items():
-        if is_set:
-            raise NotImplementedYetError(field)
-
-
-def _stream_options(checks: Checks, stream: pb.StreamOptions) -> StreamOptions:
-    modes: set[StreamMode] = set()
-    for index, name in enumerate(stream.modes):
-        if name in set(StreamMode):
-            modes.add(StreamMode(name))
-        else:
-            known = ", ".join(mode.value for mode in StreamMode)
-            checks.wrong(f"stream.modes[{index}]", f"{name[:40]!r} is unknown; known are {known}")
-    channels: set[Channel] = set()
-    for index, number in enumerate(stream.channels):
-        if checks.enum(f"stream.channels[{index}]", number, _CHANNELS):
-            channels.add(_CHANNELS[number])
-    if stream.whole_messages_only and stream.partials_only:
-        checks.wrong("stream.partials_only", "contradicts whole_messages_only")
-    heartbeat = HEARTBEAT_SECONDS_DEFAULT
-    if stream.HasField("heartbeat_interval"):
-        heartbeat = checks.seconds(
-            "stream.heartbeat_interval",
-            stream.heartbeat_interval,
-            HEARTBEAT_SECONDS_MIN,
-            HEARTBEAT_SECONDS_MAX,
-        )
-    return StreamOptions(
-        modes=frozenset(modes),
-        channels=frozenset(channels),
-        whole_messages_only=stream.whole_messages_only,
-        partials_only=stream.partials_only,
-        heartbeat_seconds=heartbeat,
-    )
-
-
 def attach_request(request: pb.AttachRequest) -> AttachAsked:
     """Check Attach."""
     with Checks() as checks:
-        _run_name(checks, request.app_name, request.request_id)
+        run_name(checks, request.app_name, request.request_id)
         checks.not_negative("after_sequence", request.after_sequence)
-        stream = _stream_options(checks, request.stream)
+        stream = stream_options(checks, request.stream)
     return AttachAsked(request.app_name, request.request_id, request.after_sequence, stream)
 
 
@@ -222,7 +132,7 @@ def cancel_request(request: pb.CancelRequest) -> CancelAsked:
     """Check Cancel."""
     wait_seconds = 0.0
     with Checks() as checks:
-        _run_name(checks, request.app_name, request.request_id)
+        run_name(checks, request.app_name, request.request_id)
         checks.enum("mode", request.mode, CANCEL_MODES)
         checks.text("reason", request.reason, chars_max=_REASON_CHARS_MAX)
         if request.HasField("wait"):
@@ -236,7 +146,7 @@ def cancel_request(request: pb.CancelRequest) -> CancelAsked:
 def run_status_request(request: pb.RunStatusRequest) -> tuple[str, str]:
     """Check RunStatus. Return the app's name and the request id."""
     with Checks() as checks:
-        _run_name(checks, request.app_name, request.request_id)
+        run_name(checks, request.app_name, request.request_id)
     return request.app_name, request.request_id
 
 
@@ -244,7 +154,7 @@ def wait_run_request(request: pb.WaitRunRequest) -> tuple[str, str, float]:
     """Check WaitRun. Return the app's name, the request id, and the seconds to wait."""
     seconds = WAIT_SECONDS_DEFAULT
     with Checks() as checks:
-        _run_name(checks, request.app_name, request.request_id)
+        run_name(checks, request.app_name, request.request_id)
         if request.HasField("timeout"):
             seconds = checks.seconds("timeout", request.timeout, 0.0, WAIT_SECONDS_MAX)
     return request.app_name, request.request_id, seconds
@@ -275,13 +185,8 @@ def list_runs_request(request: pb.ListRunsRequest) -> ListRunsAsked:
 def list_run_events_request(request: pb.ListRunEventsRequest) -> ListRunEventsAsked:
     """Check ListRunEvents. A page token continues after the page before it."""
     with Checks() as checks:
-        _run_name(checks, request.app_name, request.request_id)
+        run_name(checks, request.app_name, request.request_id)
         checks.not_negative("after_sequence", request.after_sequence)
         limit = checks.page_size(request.page_size, default=100)
         after = max(request.after_sequence, checks.number_token(request.page_token))
     return ListRunEventsAsked(request.app_name, request.request_id, after, limit)
-
-
-def _run_name(checks: Checks, app_name: str, request_id: str) -> None:
-    checks.name("app_name", app_name)
-    checks.name("request_id", request_id, is_required=True)

@@ -1,0 +1,94 @@
+"""Keep secrets out of logs, sessions and models."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from runwire_server.domain import events as ev
+from runwire_server.domain.content import Message, Part, ToolCall, ToolResult
+from runwire_server.plugins.plugin import DROP, HookContext, Plugin, Verdict
+
+
+class Redaction(Plugin):
+    """Replace what matches a pattern, by its name, wherever it is said: users' messages, answers, tool calls,
+    results, errors, custom data.
+
+    Deltas and progress are left out, because a pattern can be split between two of them: readers get whole messages.
+    A message keeps its images and files. Models and tools are given what the log has, so a secret that a model wrote
+    into a tool call does not reach the tool. A completion shows its error's text as it is.
+    """
+
+    name = "redaction"
+
+    def __init__(self, patterns: Mapping[str, str], *, replacement: str = "[redacted {name}]") -> None:
+        """Raises: ValueError for a pattern that is none, or that matches nothing at all."""
+        self._patterns: list[tuple[re.Pattern[str], str]] = []
+        for name, pattern in patterns.items():
+            try:
+                compiled = re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"pattern {name!r}: {error}") from None
+            if compiled.match(""):
+                raise ValueError(f"pattern {name!r} matches an empty text")
+            self._patterns.append((compiled, replacement.replace("{name}", name)))
+
+    async def on_event(self, context: HookContext, payload: ev.DurablePayload) -> ev.DurablePayload | None:
+        """See Plugin."""
+        match payload:
+            case ev.MessagePayload():
+                raw = {call_id: self._text(text) for call_id, text in payload.raw_arguments.items()}
+                return replace(payload, message=self._message(payload.message), raw_arguments=raw)
+            case ev.ToolResults(results=results):
+                return replace(payload, results=tuple(self._result(result) for result in results))
+            case ev.ToolStarted(tool_call=call):
+                return replace(payload, tool_call=self._call(call))
+            case ev.ToolFinished(result=result):
+                return replace(payload, result=self._result(result))
+            case ev.ErrorPayload(error=error):
+                return replace(payload, error=replace(error, message=self._text(error.message)))
+            case ev.ModelRetry(error=error):
+                return replace(payload, error=replace(error, message=self._text(error.message)))
+            case ev.Custom(data=data):
+                return replace(payload, data=self._value(data))
+            case _:
+                return None
+
+    def on_partial(self, context: HookContext, payload: ev.PartialPayload) -> Verdict:
+        """See Plugin."""
+        return DROP
+
+    def _text(self, text: str) -> str:
+        for pattern, replacement in self._patterns:
+            text = pattern.sub(lambda _, said=replacement: said, text)  # type: ignore[misc]
+        return text
+
+    def _message(self, message: Message) -> Message:
+        return replace(
+            message,
+            content=self._text(message.content),
+            reasoning_content=self._text(message.reasoning_content),
+            parts=tuple(self._part(part) for part in message.parts),
+            tool_calls=tuple(self._call(call) for call in message.tool_calls),
+        )
+
+    def _part(self, part: Part) -> Part:
+        text = None if part.text is None else self._text(part.text)
+        return replace(part, text=text, data=self._value(part.data))
+
+    def _call(self, call: ToolCall) -> ToolCall:
+        return replace(call, arguments=self._text(call.arguments))
+
+    def _result(self, result: ToolResult) -> ToolResult:
+        return replace(result, content=self._text(result.content))
+
+    def _value(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self._text(value)
+            case dict():
+                return {key: self._value(item) for key, item in value.items()}
+            case list() | tuple():
+                return [self._value(item) for item in value]
+            case _:
+                return value

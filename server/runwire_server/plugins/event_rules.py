@@ -1,0 +1,66 @@
+"""What a plugin may make of an event."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from runwire_server.domain import events as ev
+from runwire_server.domain.content import ToolResult
+
+# What a log needs: who follows a run could not understand it without.
+STRUCTURAL = (
+    ev.RunStarted,
+    ev.Completion,
+    ev.RunStateChanged,
+    ev.ApprovalRequested,
+    ev.ApprovalResolved,
+    ev.ToolOutputsRequested,
+)
+
+
+class WrongEventError(Exception):
+    """A plugin made something of an event that it may not."""
+
+
+def kept_identity(old: ev.DurablePayload, new: object) -> ev.DurablePayload:
+    """Return the replacement with the identity of what it replaces. Raises: WrongEventError."""
+    if type(new) is not type(old):
+        raise WrongEventError(f"returned {type(new).__name__} for {type(old).__name__}")
+    match old, new:
+        case ev.MessagePayload(), ev.MessagePayload():
+            if [call.id for call in old.message.tool_calls] != [call.id for call in new.message.tool_calls]:
+                raise WrongEventError("a message must keep its tool calls")
+            if new.message.role is not old.message.role:
+                raise WrongEventError("a message must keep its role")
+            return replace(new, message_id=old.message_id)
+        case ev.ToolResults(), ev.ToolResults():
+            if _ids(old.results) != _ids(new.results):
+                raise WrongEventError("results must keep their calls")
+            return replace(new, message_id=old.message_id)
+        case ev.ToolStarted(), ev.ToolStarted():
+            call = replace(new.tool_call, id=old.tool_call.id, name=old.tool_call.name)
+            return replace(new, tool_call=call, index=old.index)
+        case ev.ToolFinished(), ev.ToolFinished():
+            result = replace(new.result, tool_call_id=old.result.tool_call_id, tool_name=old.result.tool_name)
+            return replace(new, result=result, index=old.index)
+        case _:
+            return new
+
+
+def kept_partial(old: ev.PartialPayload, new: object) -> ev.PartialPayload:
+    """Return the replacement of a delta, which must be one of the same thing. Raises: WrongEventError."""
+    match old, new:
+        case ev.ToolProgress(), ev.ToolProgress():
+            return replace(new, tool_call_id=old.tool_call_id)
+        case ev.ToolOutputDelta(), ev.ToolOutputDelta():
+            return replace(new, tool_call_id=old.tool_call_id)
+        case ev.ToolCallDelta(), ev.ToolCallDelta():
+            return replace(new, message_id=old.message_id, index=old.index)
+        case ev.TextDelta(), ev.TextDelta():
+            return replace(new, message_id=old.message_id)
+        case ev.ReasoningDelta(), ev.ReasoningDelta():
+            return replace(new, message_id=old.message_id)
+    raise WrongEventError(f"returned {type(new).__name__} for {type(old).__name__}")
+
+
+def _ids(results: Sequence[ToolResult]) -> list[str]:
+    return [result.tool_call_id for result in results]
