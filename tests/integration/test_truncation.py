@@ -181,13 +181,14 @@ async def test_a_session_at_work_is_not_truncated(store_url: str) -> None:
         stub: Any = session_service_pb2_grpc.SessionServiceStub(channel)
         runner: Any = runner_service_pb2_grpc.RunnerServiceStub(channel)
         call = runner.Run(run_request(session_id="s"))
-        async for event in call:
-            if event.WhichOneof("payload") == "tool_started":
+        async for response in call:
+            if response.event.WhichOneof("payload") == "tool_started":
                 break
 
         refused = await refusal(stub.TruncateSession(pb.TruncateSessionRequest(key=KEY)))
         assert refused == (grpc.StatusCode.ABORTED, "SESSION_BUSY")
         gate.set()
-        await collect(call)
+        async for _ in call:
+            pass
 
         assert await truncate(stub) > 0
