@@ -45,7 +45,7 @@ async def test_a_conversation_remembers_its_session() -> None:
 
     def work(client: Client) -> tuple[str, str, str]:
         conversation = client.conversation()
-        return conversation.send("hi"), conversation.send("again"), conversation.session_id
+        return conversation.chat("hi"), conversation.chat("again"), conversation.session_id
 
     said = await beside(runner, work)
 
