@@ -69,7 +69,7 @@ class Client(RunCalls):
         """Start a run when the result is first read. The request id is made here, so that a retry joins the run.
 
         `resume` continues where the session stands, without a message. The run ends TIMED_OUT at the deadline.
-        `approve` answers approvals, and `tools` execute the client's tools (declared in the options: see client_tool).
+        `approve` answers approvals, and `tools` execute the client's tools (the options declare them: client_tool).
         Both may be `async`, else they run in a thread. They are called as the run is read, which waits for them. What
         `approve` raises goes to the reader, what a tool raises to the model. `keeps_stream_only` yields heartbeats.
         """

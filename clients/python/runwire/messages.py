@@ -26,9 +26,9 @@ class Source(Protocol):
 class MessageStream:
     """One message: iterate it for the pieces of its text, each time from the first; `message` waits for the whole.
 
-    `message_id` names it; a tool's result has the id of its call. A reader that is late gets joined pieces. They raise
-    RunEndedError when the run ends badly before the message is whole. If the server takes back what was yielded (a
-    plugin changed the message, another attempt wrote it anew), the pieces end: only `message` has the truth.
+    `message_id` names it; a tool's result has the id of its call. A reader that is late gets joined pieces. They
+    raise RunEndedError when the run ends badly before the message is whole. If the server takes back what was yielded
+    (a plugin changed the message, another attempt wrote it anew), the pieces end: only `message` has the truth.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class MessageStream:
     async def message(self) -> content_pb2.Message:
         """Wait for the whole message.
 
-        Raises: RunEndedError, CallError; MessageCutError when another took its place, or the run ended well without it.
+        Raises: RunEndedError, CallError; MessageCutError when another took its place, or the run ended well without.
         """
         await self._source.until(lambda: self._whole is not None or self._is_cut)
         if self._whole is None:
@@ -172,7 +172,7 @@ class _GrowingText:
 
 
 class Transcript:
-    """All messages of a run but the user's: `streams` in the order of their beginnings, `whole` in that of their ends.
+    """All messages of a run but the user's: `streams` in the order in which they began, `whole` ended.
 
     It keeps whole messages, and pieces only of those that are not whole yet.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from types import TracebackType
 from typing import Any, TypeVar
@@ -178,7 +179,7 @@ class RunStream:
 
     async def _each(self, items: Sequence[T]) -> AsyncGenerator[T, None]:
         for at in count():
-            await self.until(lambda at=at: len(items) > at)
+            await self.until(partial(_is_longer, items, at))
             if len(items) <= at:
                 break
             yield items[at]
@@ -218,6 +219,10 @@ class RunStream:
         elif kind == "completion":
             self.completion = event.completion
         return self._keeps_stream_only or kind not in _STREAM_ONLY
+
+
+def _is_longer(items: Sequence[Any], length: int) -> bool:
+    return len(items) > length
 
 
 def _is_answer(event: event_pb2.Event) -> bool:
