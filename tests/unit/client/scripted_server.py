@@ -38,7 +38,7 @@ class Until:
 
 @dataclass(frozen=True)
 class Answers:
-    """Go on once the run was given that many answers: of approvals, outputs and messages."""
+    """Go on once the run was given that many answers: approvals, outputs, messages, cancels."""
 
     count: int
 
@@ -63,6 +63,8 @@ class ScriptedRunner(runner_service_pb2_grpc.RunnerServiceServicer):
         # Scripts for one run, which go before the others.
         self.of_run: dict[str, list[Sequence[Step]]] = {}
         self.sends_metadata = False
+        # What RunStatus and ListRuns know; without them they play their own parts.
+        self.known: list[run_pb2.Run] = []
         self.left = asyncio.Event()
         self._answered = asyncio.Condition()
 
@@ -79,7 +81,7 @@ class ScriptedRunner(runner_service_pb2_grpc.RunnerServiceServicer):
             yield pb.AttachResponse(event=event)
 
     async def Cancel(self, request: pb.CancelRequest, context: Any) -> pb.CancelResponse:
-        self.cancels.append(request)
+        await self._take(self.cancels, request, context)
         return pb.CancelResponse(changed=True)
 
     async def EnqueueMessage(
@@ -116,9 +118,12 @@ class ScriptedRunner(runner_service_pb2_grpc.RunnerServiceServicer):
     @property
     def answer_count(self) -> int:
         """How many answers came."""
-        return len(self.enqueued) + len(self.resolved) + len(self.outputs)
+        return len(self.enqueued) + len(self.resolved) + len(self.outputs) + len(self.cancels)
 
     async def RunStatus(self, request: pb.RunStatusRequest, context: Any) -> pb.RunStatusResponse:
+        for run in self.known:
+            if run.request_id == request.request_id:
+                return pb.RunStatusResponse(run=run)
         if request.request_id == "forever":
             await asyncio.sleep(60)
         bad = error_details_pb2.BadRequest()
@@ -133,6 +138,8 @@ class ScriptedRunner(runner_service_pb2_grpc.RunnerServiceServicer):
         raise AssertionError("abort returns never")
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: Any) -> pb.ListRunsResponse:
+        if self.known:
+            return pb.ListRunsResponse(runs=self.known)
         first = int(request.page_token or "0")
         return pb.ListRunsResponse(
             runs=[run_pb2.Run(request_id=str(number)) for number in range(first, first + 2)],
