@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from runwire.pulling import Listeners
 from runwire.run import RunStream
 from runwire.v1 import content_pb2, event_pb2, run_pb2
 from runwire.v1 import runner_service_pb2 as pb
@@ -27,7 +27,7 @@ class Conversation:
         self._agent_name = agent_name
         self._sending = asyncio.Lock()
         # Of whoever has dropped its subscription unread, nothing is kept.
-        self._subscriptions: weakref.WeakSet[_Subscription] = weakref.WeakSet()
+        self._subscriptions: Listeners[_Subscription] = Listeners()
 
     def run(self, message: str | content_pb2.Message | None = None, **arguments: Any) -> RunStream:
         """Start a run in this conversation. Takes what Client.run takes."""
@@ -83,16 +83,15 @@ class Conversation:
 
     async def close(self) -> None:
         """End all subscriptions. The runs go on, and so may the conversation. Idempotent."""
-        for subscription in tuple(self._subscriptions):
+        for subscription in self._subscriptions:
             subscription.close()
-        self._subscriptions.clear()
 
     def _note_started(self, run: RunStream) -> None:
         self.session_id = run.session_id or self.session_id
         self._announce(run.request_id)
 
     def _announce(self, request_id: str) -> None:
-        for subscription in tuple(self._subscriptions):
+        for subscription in self._subscriptions:
             subscription.add(request_id)
 
     async def _events(self, subscription: _Subscription) -> AsyncGenerator[event_pb2.Event, None]:
@@ -118,7 +117,6 @@ class Conversation:
                         ask(None)
                         ask(self._client.attach(found, stream={"channels": subscription.channels}))
         finally:
-            self._subscriptions.discard(subscription)
             for task in asked:
                 task.cancel()
             if asked:

@@ -198,6 +198,12 @@ class Transcript:
                 output = event.tool_output_delta
                 stream = self._opened(event, output.tool_call_id, content_pb2.ROLE_TOOL)
                 stream.grow(output.offset, output.text)
+            case "tool_finished":
+                # Its result comes with its round, and not from a later attempt only: a run may wait in between.
+                if stream := self._open.get(
+                    _key(content_pb2.ROLE_TOOL, event.tool_finished.result.tool_call_id)
+                ):
+                    stream.attempt = 0
             case "message":
                 if event.message.message.role not in _NOT_ANSWERS:
                     self._finish(event, event.message.message_id, event.message.message)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from typing import Generic, TypeVar
 
 from runwire.errors import CallError, ReaderLagsError
 from runwire.following import Following
 from runwire.v1 import event_pb2
 
+T = TypeVar("T")
 # What a reader of events may be behind the fastest reader of the same run.
 _EVENTS_AHEAD_MAX = 10_000
 
@@ -38,7 +40,7 @@ class Pulled:
         self._events: AsyncGenerator[event_pb2.Event | None, None] | None = None
         self._has_ended = False
         self._lock = asyncio.Lock()
-        self._readers: weakref.WeakSet[EventReader] = weakref.WeakSet()
+        self._readers: Listeners[EventReader] = Listeners()
 
     @property
     def is_over(self) -> bool:
@@ -86,6 +88,25 @@ class Pulled:
         if event is not None and self._note(event):
             for reader in self._readers:
                 reader.take(event)
+
+
+class Listeners(Generic[T]):
+    """Those who listen, and are still held by somebody. Any thread may add one; one thread goes through them."""
+
+    def __init__(self) -> None:
+        self._references: list[weakref.ref[T]] = []
+
+    def add(self, listener: T) -> None:
+        """Have one more."""
+        self._references.append(weakref.ref(listener))
+
+    def __iter__(self) -> Iterator[T]:
+        for reference in tuple(self._references):
+            listener = reference()
+            if listener is not None:
+                yield listener
+            else:
+                self._references.remove(reference)
 
 
 class EventReader(AsyncIterator[event_pb2.Event]):

@@ -143,4 +143,4 @@ async def test_closing_ends_a_subscriber_in_the_middle_of_a_run() -> None:
 async def test_a_subscription_that_nobody_reads_is_forgotten() -> None:
     async with talking() as (conversation, _):
         conversation.subscribe()
-        assert len(conversation._subscriptions) == 0
+        assert list(conversation._subscriptions) == []

@@ -296,6 +296,18 @@ async def test_what_an_earlier_attempt_began_is_cut() -> None:
     assert texts == ["Hel", "Bye!"]
 
 
+async def test_what_a_tool_wrote_before_a_wait_is_one_message_with_its_result() -> None:
+    written, finished, given = (
+        output("one, t", 0, after=3),
+        event_pb2.Event(sequence=4),
+        results(5, c1="one, two"),
+    )
+    finished.tool_finished.result.tool_call_id = "c1"
+    written.attempt, finished.attempt, given.attempt = 1, 1, 2
+    async with running([started(), written, finished, given, ended(6)]) as (run, _):
+        assert await streamed(run) == ["one, two"]
+
+
 async def test_a_message_that_only_the_end_brings_is_a_message() -> None:
     end = ended(3)
     end.completion.message.role = content_pb2.ROLE_ASSISTANT
