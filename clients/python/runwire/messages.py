@@ -186,8 +186,7 @@ class Transcript:
 
     def note(self, event: event_pb2.Event) -> None:
         """Take an event. What is not about messages changes nothing."""
-        if event.attempt:
-            self._cut_before(event.attempt)
+        self._note_attempt(event)
         match event.WhichOneof("payload"):
             case "text_delta":
                 delta = event.text_delta
@@ -198,12 +197,6 @@ class Transcript:
                 output = event.tool_output_delta
                 stream = self._opened(event, output.tool_call_id, content_pb2.ROLE_TOOL)
                 stream.grow(output.offset, output.text)
-            case "tool_finished":
-                # Its result comes with its round, and not from a later attempt only: a run may wait in between.
-                if stream := self._open.get(
-                    _key(content_pb2.ROLE_TOOL, event.tool_finished.result.tool_call_id)
-                ):
-                    stream.attempt = 0
             case "message":
                 if event.message.message.role not in _NOT_ANSWERS:
                     self._finish(event, event.message.message_id, event.message.message)
@@ -241,9 +234,14 @@ class Transcript:
         ]
         self._finish(event, open_ids[-1] if open_ids else "", final)
 
-    def _cut_before(self, attempt: int) -> None:
+    def _note_attempt(self, event: event_pb2.Event) -> None:
+        """Cut what an earlier attempt began. Not the output of a tool that ended: its result may come after a wait."""
+        if event.HasField("tool_finished"):
+            stream = self._open.get(_key(content_pb2.ROLE_TOOL, event.tool_finished.result.tool_call_id))
+            if stream is not None:
+                stream.attempt = 0
         for key, stream in list(self._open.items()):
-            if 0 < stream.attempt < attempt:
+            if 0 < stream.attempt < event.attempt:
                 stream.cut()
                 del self._open[key]
 
