@@ -206,9 +206,7 @@ async def test_a_conversation_is_edited_and_run_again(store_url: str) -> None:
     async with serving(app, store_url) as client:
         await client.chat("hi", session_id="s")
         await client.send_system_message("s", "be brief")
-        first, answered, system = (await client.get_session("s")).events
-        window = await client.event_window("s", answered.event.id, before=1, after=1)
-        assert [item.position for item in window] == [first.position, answered.position, system.position]
+        first, _, system = (await client.get_session("s")).events
         assert system.event.message.message.role == content_pb2.ROLE_SYSTEM
         assert await client.truncate("s", first.event.id) == 2
         assert await client.chat(session_id="s", resume=True) == "two"
