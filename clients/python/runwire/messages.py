@@ -235,7 +235,7 @@ class Transcript:
         self._finish(event, open_ids[-1] if open_ids else "", final)
 
     def _note_attempt(self, event: event_pb2.Event) -> None:
-        """Cut what an earlier attempt began, but the output of a tool that ended: its result may come after a wait."""
+        """Cut what an earlier attempt began, but the output of a tool that ended: a wait may be before its result."""
         if event.HasField("tool_finished"):
             stream = self._open.get(_key(content_pb2.ROLE_TOOL, event.tool_finished.result.tool_call_id))
             if stream is not None:

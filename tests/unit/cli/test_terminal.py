@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from scripted import beside
-from support import child_environment
 
 from runwire.v1 import event_pb2
+from support import child_environment
 from unit.client.scripted_server import Answers, ScriptedRunner, answer, asks, ended, resolved, started
 
 
