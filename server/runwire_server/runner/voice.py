@@ -134,7 +134,7 @@ async def settle(journal: Journal) -> None:
 
 
 def left_open(run: Run, why: str) -> list[ev.DurablePayload]:
-    """Return what the log of a run that ends still has to say of approvals: the answer that came too late, or none."""
+    """Return what the log of a run that ends still has to say of approvals: an answer that came too late, or none."""
     resolved: list[ev.DurablePayload] = []
     for question in run.questions:
         if question.kind is QuestionKind.APPROVAL and not question.is_settled:
