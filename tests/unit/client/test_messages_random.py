@@ -53,6 +53,10 @@ class RandomServer:
 
     def events(self, after: int) -> Iterator[event_pb2.Event]:
         """What is stored, what grows, and what comes; may break anywhere."""
+        while after and self.live and self.random.random() < 0.4:
+            missed = self.live.pop()  # while nobody listened
+            if not missed.partial:
+                self.log.append(missed)
         yield from [event for event in self.log if event.sequence > after]
         if growing := self._growing():
             yield growing
