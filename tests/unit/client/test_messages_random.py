@@ -109,7 +109,7 @@ class RandomCall:
                     grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata()
                 )
             if random.random() < 0.1:
-                self.event = reconnect(len(self._server.log))
+                self.event = reconnect(event.sequence)
                 yield self
 
 
