@@ -8,7 +8,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, aclosing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +204,7 @@ async def look_at(client: Client, run: Any) -> None:
     completions = [event for event in events if event.HasField("completion")]
     if run.state in TERMINAL:
         assert completions == events[-1:], run
-        async with client.attach(run.request_id) as attached, aclosing(aiter(attached)):
+        async with client.attach(run.request_id) as attached:
             assert durable([event async for event in attached]) == events
     else:
         assert completions == []
