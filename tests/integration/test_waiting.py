@@ -61,6 +61,7 @@ async def test_a_waiting_run_is_a_record_and_whoever_answers_lets_it_go_on(store
         answer = await at.resolve(run.pending[0].approval_id, comment="fine", decided_by="alice")
 
         assert not answer.already_resolved
+        assert answer.run.state != run_pb2.RUN_STATE_WAITING
         completion, events = await at.ended()
         assert (completion.outcome, completion.stop_reason) == (run_pb2.OUTCOME_COMPLETED, "stop")
         assert office.sent == ["bob"]
