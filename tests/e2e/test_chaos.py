@@ -198,7 +198,12 @@ async def look_at_all(names: list[str], environment: dict[str, str], folder: Pat
 
 async def look_at(client: Client, run: Any) -> None:
     """Look at one run's log."""
-    events = [event async for event in client.run_events(run.request_id)]
+    # The wait of one that waits may be over just now.
+    while True:
+        events = [event async for event in client.run_events(run.request_id)]
+        run = await client.status(run.request_id)
+        if run.last_sequence == len(events):
+            break
     assert [event.sequence for event in events] == list(range(1, len(events) + 1)), run
     assert durable(events) == events
     completions = [event for event in events if event.HasField("completion")]
