@@ -11,6 +11,7 @@ from runwire_server.domain.errors import StopError
 from runwire_server.domain.runs import Run, RunError
 from runwire_server.models.model import ModelRequest
 from runwire_server.plugins.event_rules import STRUCTURAL, WrongEventError, kept_identity, kept_partial
+from runwire_server.plugins.given import check_made, own_copy
 from runwire_server.plugins.guarded import HOOK_SECONDS_MAX, HookFailedError, call_hook, failed
 from runwire_server.plugins.plugin import DROP, Allow, Ask, Deny, HookContext, Plugin
 
@@ -75,7 +76,7 @@ class RunPlugins:
         shown = answer
         for plugin in self._plugins:
             shown = await self._ask(plugin, "after_agent", (Message,), context, shown) or shown
-        return None if shown is answer else shown
+        return None if shown == answer else shown
 
     async def before_model(self, context: HookContext, request: ModelRequest) -> ModelRequest | Message:
         """Return the request to send, or an answer in place of the model's. Raises: StopError."""
@@ -150,9 +151,11 @@ class RunPlugins:
             if made is DROP:
                 return None
             try:
-                return kept_identity(payload, made)
-            except WrongEventError as error:
+                shown = kept_identity(payload, made)
+                check_made(shown)
+            except (WrongEventError, TypeError, ValueError) as error:
                 raise failed(name, error) from None
+            return shown
         except HookFailedError as error:
             self._note(plugin, "on_event", error.error_id)
             return payload
@@ -165,8 +168,10 @@ class RunPlugins:
                 if made is DROP:
                     return None
                 if made is not None:
-                    payload = kept_partial(payload, made)
-            except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as error:  # noqa: BLE001 -- a guard
+                    shown = kept_partial(payload, made)
+                    check_made(shown)
+                    payload = shown
+            except BaseException as error:  # noqa: BLE001 -- a guard
                 why = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
                 self._note(plugin, "on_partial", failed(_hook_name(plugin, "on_partial"), why).error_id)
         return payload
@@ -188,11 +193,18 @@ class RunPlugins:
             return None
         name = _hook_name(plugin, hook)
         try:
-            made = await call_hook(name, method, *given, passes=(StopError,), seconds_max=self._seconds_max)
-            if made is None or isinstance(made, kinds):
-                return made
-            wanted = ", ".join(kind.__name__ for kind in kinds)
-            raise failed(name, TypeError(f"returned {type(made).__name__}, not {wanted} or None"))
+            own = [own_copy(value) for value in given]
+            made = await call_hook(name, method, *own, passes=(StopError,), seconds_max=self._seconds_max)
+            if made is None:
+                return None
+            if not isinstance(made, kinds):
+                wanted = ", ".join(kind.__name__ for kind in kinds)
+                raise failed(name, TypeError(f"returned {type(made).__name__}, not {wanted} or None"))
+            try:
+                check_made(made)
+            except (TypeError, ValueError) as error:
+                raise failed(name, error) from None
+            return made
         except HookFailedError as error:
             self._note(plugin, hook, error.error_id)
             return None

@@ -41,8 +41,8 @@ async def call_hook(
         raise failed(name, RuntimeError("it cancelled itself")) from error
     except Exception as error:
         raise failed(name, error) from error
-    except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-        # They would end the server; a hook may end no more than itself.
+    except BaseException as error:  # noqa: BLE001 -- a guard
+        # SystemExit and the like would end the server; a hook may end no more than itself.
         raise failed(name, RuntimeError(f"it raised {type(error).__name__}")) from None
 
 
