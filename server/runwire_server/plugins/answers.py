@@ -39,10 +39,8 @@ def request_or_answer(made: Any) -> ModelRequest | Message:
 def call_or_verdict(made: Any, call: ToolCall) -> ToolCall | ToolVerdict:
     """Return the call with other arguments, or what to do about it."""
     match made:
-        case ToolCall(name=call.name, arguments=str()):
-            return replace(made, id=call.id)
         case ToolCall():
-            raise WrongAnswerError("a call must keep its tool, and its arguments are JSON text")
+            return replace(made, id=call.id, name=call.name)
         case str():
             return clean_text(made)
         case Allow() | Ask() | Deny():

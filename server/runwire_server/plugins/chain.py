@@ -1,6 +1,5 @@
 """The plugins of one run as one: in order, each behind a guard."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -12,14 +11,18 @@ from runwire_server.domain.runs import Run, RunError
 from runwire_server.models.model import ModelRequest
 from runwire_server.plugins import answers
 from runwire_server.plugins.answers import ToolVerdict
-from runwire_server.plugins.copies import own
 from runwire_server.plugins.event_rules import STRUCTURAL, kept_event, kept_partial
-from runwire_server.plugins.guarded import HOOK_SECONDS_MAX, HookFailedError, call_hook, failed
+from runwire_server.plugins.given import check_made, own
+from runwire_server.plugins.guarded import (
+    HOOK_SECONDS_MAX,
+    HookFailedError,
+    call_hook,
+    call_quick_hook,
+    failed,
+)
 from runwire_server.plugins.plugin import DROP, Allow, Ask, Deny, HookContext, Plugin, Verdict
 
 T = TypeVar("T")
-# Nobody cancels or ends anything in the middle of a plain function: there these come from the hook, too.
-_ENDS_MORE = (asyncio.CancelledError, SystemExit, KeyboardInterrupt, GeneratorExit)
 
 
 class RunPlugins:
@@ -147,12 +150,14 @@ class RunPlugins:
         """Return what to show; None: nothing. Never fails; a StopError is a failure of the plugin."""
         for plugin in self._of_partials:
             try:
-                made = plugin.on_partial(context, payload)
+                made = call_quick_hook(plugin.on_partial, context, payload)
                 if made is DROP:
                     return None
                 if made is not None:
-                    payload = kept_partial(payload, made)
-            except (Exception, *_ENDS_MORE) as error:  # noqa: BLE001 -- other people's code begins here
+                    kept = kept_partial(payload, made)
+                    check_made(kept)
+                    payload = kept
+            except Exception as error:  # noqa: BLE001 -- other people's code begins here
                 self._note_partial(plugin, error)
         return payload
 
@@ -189,12 +194,14 @@ class RunPlugins:
         if made is None:
             return None
         try:
-            return check(made)
+            checked = check(made)
+            check_made(checked)
         except Exception as error:  # noqa: BLE001 -- what came is other people's, and can fail wherever it is looked at
             self._note(plugin, hook, failed(name, error).error_id)
             return None
+        return checked
 
-    def _note_partial(self, plugin: Plugin, error: BaseException) -> None:
+    def _note_partial(self, plugin: Plugin, error: Exception) -> None:
         if plugin in self._failed_at_partials:
             self._count_failure(plugin.name, "on_partial")
             return

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import ToolResult
-from runwire_server.plugins.answers import WrongAnswerError
 from runwire_server.plugins.plugin import Verdict
 
 # What a log needs: who follows a run could not understand it without.
@@ -20,37 +19,41 @@ STRUCTURAL = (
 )
 
 
+class WrongEventError(Exception):
+    """A plugin made something of an event that it may not."""
+
+
 def kept_event(old: ev.DurablePayload, made: object) -> ev.DurablePayload | None:
-    """Return what a hook made of an event: None when it is dropped. Raises: WrongAnswerError."""
+    """Return what a hook made of an event: None when it is dropped. Raises: WrongEventError."""
     if made == old:
         return old
     if isinstance(old, STRUCTURAL):
-        raise WrongAnswerError(f"{type(old).__name__} cannot be changed or dropped")
+        raise WrongEventError(f"{type(old).__name__} cannot be changed or dropped")
     if not isinstance(made, Verdict):
         return kept_identity(old, made)
     match old:
         case ev.ToolResults():
-            raise WrongAnswerError("a call needs its result")
+            raise WrongEventError("a call needs its result")
         case ev.MessagePayload(message=message) if message.tool_calls:
-            raise WrongAnswerError("results need their calls")
+            raise WrongEventError("results need their calls")
         case _:
             return None
 
 
 def kept_identity(old: ev.DurablePayload, new: object) -> ev.DurablePayload:
-    """Return the replacement with the identity of what it replaces. Raises: WrongAnswerError."""
+    """Return the replacement with the identity of what it replaces. Raises: WrongEventError."""
     if type(new) is not type(old):
-        raise WrongAnswerError(f"returned {type(new).__name__} for {type(old).__name__}")
+        raise WrongEventError(f"returned {type(new).__name__} for {type(old).__name__}")
     match old, new:
         case ev.MessagePayload(), ev.MessagePayload():
             if [call.id for call in old.message.tool_calls] != [call.id for call in new.message.tool_calls]:
-                raise WrongAnswerError("a message must keep its tool calls")
+                raise WrongEventError("a message must keep its tool calls")
             if new.message.role is not old.message.role:
-                raise WrongAnswerError("a message must keep its role")
+                raise WrongEventError("a message must keep its role")
             return replace(new, message_id=old.message_id)
         case ev.ToolResults(), ev.ToolResults():
             if _ids(old.results) != _ids(new.results):
-                raise WrongAnswerError("results must keep their calls")
+                raise WrongEventError("results must keep their calls")
             return replace(new, message_id=old.message_id)
         case ev.ToolStarted(), ev.ToolStarted():
             call = replace(new.tool_call, id=old.tool_call.id, name=old.tool_call.name)
@@ -63,7 +66,7 @@ def kept_identity(old: ev.DurablePayload, new: object) -> ev.DurablePayload:
 
 
 def kept_partial(old: ev.PartialPayload, new: object) -> ev.PartialPayload:
-    """Return the replacement of a delta, which must be one of the same thing. Raises: WrongAnswerError."""
+    """Return the replacement of a delta, which must be one of the same thing. Raises: WrongEventError."""
     if inspect.iscoroutine(new):
         new.close()  # else Python warns that nobody awaited it
     match old, new:
@@ -77,7 +80,7 @@ def kept_partial(old: ev.PartialPayload, new: object) -> ev.PartialPayload:
             return replace(new, message_id=old.message_id)
         case ev.ReasoningDelta(), ev.ReasoningDelta():
             return replace(new, message_id=old.message_id)
-    raise WrongAnswerError(f"returned {type(new).__name__} for {type(old).__name__}")
+    raise WrongEventError(f"returned {type(new).__name__} for {type(old).__name__}")
 
 
 def _ids(results: Sequence[ToolResult]) -> list[str]:

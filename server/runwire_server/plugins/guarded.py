@@ -51,6 +51,17 @@ async def call_hook(
     return made
 
 
+def call_quick_hook(hook: Callable[..., Any], *given: Any) -> Any:
+    """Return what a plain function returned. Raises: Exception for whatever it raised; the caller logs it."""
+    try:
+        return hook(*given)
+    except Exception:
+        raise
+    except BaseException as error:
+        # Nobody cancels or ends anything in the middle of a plain function: that comes from the hook, too.
+        raise RuntimeError(f"it raised {type(error).__name__}") from error
+
+
 def failed(name: str, error: BaseException) -> HookFailedError:
     """Log why a hook failed, and return what its caller raises."""
     error_id = uuid4().hex[:12]

@@ -284,7 +284,6 @@ def test_a_hook_of_deltas_that_is_async_by_mistake_is_left_out() -> None:
         ("after_agent", Message(Role.TOOL, "hi")),
         ("before_model", Message(Role.SYSTEM, "hi")),
         ("after_model", Message(Role.USER, "hi")),
-        ("before_tool", ToolCall("call_1", "other", "{}")),
         ("before_tool", ToolCall("call_1", "add", {"a": 1})),  # type: ignore[arg-type]
         ("before_tool", DROP),
         ("before_tool", True),

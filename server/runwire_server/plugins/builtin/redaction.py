@@ -9,6 +9,9 @@ from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Part, ToolCall, ToolResult
 from runwire_server.plugins.plugin import DROP, HookContext, Plugin, Verdict
 
+# What replaces a secret can complete another one. Patterns that go on for ever are stopped here.
+_ROUNDS_MAX = 10
+
 
 class Redaction(Plugin):
     """Replace what matches a pattern, by its name, wherever it is said: users' messages, answers, tool calls,
@@ -22,7 +25,7 @@ class Redaction(Plugin):
     name = "redaction"
 
     def __init__(self, patterns: Mapping[str, str], *, replacement: str = "[redacted {name}]") -> None:
-        """Raises: ValueError for a pattern that is none, or that matches nothing at all."""
+        """Raises: ValueError for a pattern that is none, or that matches an empty text or a replacement."""
         self._patterns: list[tuple[re.Pattern[str], str]] = []
         for name, pattern in patterns.items():
             try:
@@ -32,6 +35,10 @@ class Redaction(Plugin):
             if compiled.match(""):
                 raise ValueError(f"pattern {name!r} matches an empty text")
             self._patterns.append((compiled, replacement.replace("{name}", name)))
+        for compiled, _ in self._patterns:
+            for _, said in self._patterns:
+                if compiled.search(said):
+                    raise ValueError(f"pattern {compiled.pattern!r} matches the replacement {said!r}")
 
     async def on_event(self, context: HookContext, payload: ev.DurablePayload) -> ev.DurablePayload | None:
         """See Plugin."""
@@ -59,8 +66,12 @@ class Redaction(Plugin):
         return DROP
 
     def _text(self, text: str) -> str:
-        for pattern, replacement in self._patterns:
-            text = pattern.sub(lambda _, said=replacement: said, text)  # type: ignore[misc]
+        for _ in range(_ROUNDS_MAX):
+            before = text
+            for pattern, replacement in self._patterns:
+                text = pattern.sub(lambda _, said=replacement: said, text)  # type: ignore[misc]
+            if text == before:
+                break
         return text
 
     def _message(self, message: Message) -> Message:
@@ -87,7 +98,7 @@ class Redaction(Plugin):
             case str():
                 return self._text(value)
             case dict():
-                return {key: self._value(item) for key, item in value.items()}
+                return {self._text(key): self._value(item) for key, item in value.items()}
             case list() | tuple():
                 return [self._value(item) for item in value]
             case _:
