@@ -62,6 +62,11 @@ async def test_all_are_closed_in_reverse_order_whatever_some_do(monkeypatch: pyt
 
         return made(name, close=close)
 
-    always = [closing("a"), closing("b", ValueError()), closing("c", SystemExit()), closing("d", StopError("x"))]
+    always = [
+        closing("a"),
+        closing("b", ValueError()),
+        closing("c", SystemExit()),
+        closing("d", StopError("x")),
+    ]
     await close_all(make_app_plugins(always, [closing("slow"), closing("e")]))
     assert closed == ["e", "slow", "d", "c", "b", "a"]

@@ -110,7 +110,9 @@ async def test_an_answer_in_place_of_the_real_thing_ends_the_chain(
     assert [len(plugin.seen) for plugin in (first, second, third)] == [1, 1, 0]
 
 
-@pytest.mark.parametrize(("first", "second"), [(Allow(), Ask("b")), (Ask("a"), Allow()), (Ask("a"), Ask("b"))])
+@pytest.mark.parametrize(
+    ("first", "second"), [(Allow(), Ask("b")), (Ask("a"), Allow()), (Ask("a"), Ask("b"))]
+)
 async def test_the_first_of_allow_and_ask_counts_and_later_edits_apply(first: Any, second: Any) -> None:
     edit = made("edit", before_tool=lambda call: replace(call, arguments="{}"))
     chain = Chain(made("a", before_tool=lambda _: first), made("b", before_tool=lambda _: second), edit)

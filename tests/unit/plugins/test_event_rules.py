@@ -93,7 +93,11 @@ def test_a_subclass_is_not_the_same_kind() -> None:
             ev.ToolCallDelta("m", 1, "c", "t", "b"),
         ),
         (ev.ToolProgress("c", "t", "a"), ev.ToolProgress("o", "t", "b"), ev.ToolProgress("c", "t", "b")),
-        (ev.ToolOutputDelta("c", "t", "a"), ev.ToolOutputDelta("o", "t", "b"), ev.ToolOutputDelta("c", "t", "b")),
+        (
+            ev.ToolOutputDelta("c", "t", "a"),
+            ev.ToolOutputDelta("o", "t", "b"),
+            ev.ToolOutputDelta("c", "t", "b"),
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )

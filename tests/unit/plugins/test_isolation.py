@@ -57,7 +57,8 @@ CASES = [
     (hook, misdeed)
     for hook in UNTOUCHED
     for misdeed in MISDEEDS
-    if not (hook == "on_partial" and misdeed in ASYNC_ONLY) and not (hook, misdeed) == ("after_run", "wrong_type")
+    if not (hook == "on_partial" and misdeed in ASYNC_ONLY)
+    and not (hook, misdeed) == ("after_run", "wrong_type")
 ]
 
 
@@ -193,13 +194,18 @@ async def test_hooks_at_the_same_time_do_not_mix() -> None:
     """Parallel tools share one chain (PLG-13)."""
     chain = Chain(made("bad", after_tool=MISDEEDS["raises"]), made("good", after_tool=lambda _, r: r))
     results = await asyncio.gather(
-        *(chain.give("after_tool", replace(CALL, id=str(n)), replace(RESULT, tool_call_id=str(n))) for n in range(20))
+        *(
+            chain.give("after_tool", replace(CALL, id=str(n)), replace(RESULT, tool_call_id=str(n)))
+            for n in range(20)
+        )
     )
     assert [result.tool_call_id for result in results] == [str(n) for n in range(20)]
     assert len(chain.failures()) == 20
 
 
-async def test_the_details_are_in_the_servers_log_under_the_error_id(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_details_are_in_the_servers_log_under_the_error_id(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     chain = Chain(made("bad", after_model=MISDEEDS["raises"]))
     await chain.call("after_model")
     (failure,) = chain.plugins.take_failures()

@@ -50,9 +50,7 @@ class ApprovalPolicy(Plugin):
             return Ask(self._reason) if call.name in mode else None
         try:
             name = f"{self.name}.decide"
-            verdict = await call_hook(
-                name, self._decide, mode, context, call, seconds_max=self._seconds_max
-            )
+            verdict = await call_hook(name, self._decide, mode, context, call, seconds_max=self._seconds_max)
         except HookFailedError:
             return Ask("the approval policy failed")
         match verdict:
