@@ -55,10 +55,10 @@ class HookContext:
 class Plugin:
     """Derive from it and override what you need. One object serves all runs; hooks may be called at the same time.
 
-    Hooks are called in the order of the plugins; each gets what the one before it made of the thing, and None leaves
-    it as it is. What a hook is given is its own copy. A hook that answers in place of the real thing ends the chain. A hook that raises, or takes longer
-    than 10 seconds, is left out this time: an event on the MONITOR channel and a metric say so, and the run goes
-    on. Only StopError ends the run.
+    Hooks are called in the order of the plugins; each gets its own copy of what the one before it made of the thing,
+    and None leaves it as it is. A hook that answers in place of the real thing ends the chain. A hook that raises, or
+    takes longer than 10 seconds, is left out this time: an event on the MONITOR channel and a metric say so, and the
+    run goes on. Only StopError ends the run.
     """
 
     @property

@@ -25,6 +25,7 @@ from runwire_server.domain.content import Message, Part, Role, ToolCall, ToolRes
 from runwire_server.models.model import ModelRequest
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.plugins.plugin import DROP, Allow, Ask, Deny, Plugin
+from runwire_server.telemetry.metrics import Metrics
 
 OTHER = Message(Role.ASSISTANT, "it is 5")
 RESULTS = ev.ToolResults((RESULT, replace(RESULT, tool_call_id="call_2")), "m1")
@@ -305,3 +306,14 @@ async def test_what_cannot_be_copied_is_no_reason_to_fail() -> None:
     await plugins.on_event(context_of(plugins), ev.Custom("c", {"lock": lock}))
 
     assert seen == [lock]
+
+
+async def test_failures_are_counted_by_plugin_and_hook() -> None:
+    metrics = Metrics()
+    plugins = RunPlugins([make_plugin("p", after_model=returning(5))], metrics.count_plugin_failure)
+
+    await call(plugins, "after_model")
+    await call(plugins, "after_model")
+
+    where = {"plugin": "p", "hook": "after_model"}
+    assert metrics.registry.get_sample_value("runwire_plugin_failures_total", where) == 2
