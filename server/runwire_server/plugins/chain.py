@@ -146,19 +146,18 @@ class RunPlugins:
             )
             if made is None:
                 return payload
-            if is_structural:
-                raise failed(name, WrongEventError(f"{type(payload).__name__} cannot be changed or dropped"))
-            if made is DROP:
+            if made is DROP and not is_structural:
                 return None
-            try:
-                shown = kept_identity(payload, made)
-                check_made(shown)
-            except (WrongEventError, TypeError, ValueError) as error:
-                raise failed(name, error) from None
-            return shown
+            shown = kept_identity(payload, made)
+            check_made(shown)
         except HookFailedError as error:
             self._note(plugin, "on_event", error.error_id)
             return payload
+        except (WrongEventError, TypeError, ValueError) as error:
+            self._note(plugin, "on_event", failed(name, error).error_id)
+            return payload
+        else:
+            return shown
 
     def on_partial(self, context: HookContext, payload: ev.PartialPayload) -> ev.PartialPayload | None:
         """Return what to show; None: nothing."""
@@ -195,19 +194,16 @@ class RunPlugins:
         try:
             own = [own_copy(value) for value in given]
             made = await call_hook(name, method, *own, passes=(StopError,), seconds_max=self._seconds_max)
-            if made is None:
-                return None
-            if not isinstance(made, kinds):
-                wanted = ", ".join(kind.__name__ for kind in kinds)
-                raise failed(name, TypeError(f"returned {type(made).__name__}, not {wanted} or None"))
-            try:
-                check_made(made)
-            except (TypeError, ValueError) as error:
-                raise failed(name, error) from None
-            return made
+            if made is not None:
+                check_made(made, kinds)
         except HookFailedError as error:
             self._note(plugin, hook, error.error_id)
             return None
+        except (TypeError, ValueError) as error:
+            self._note(plugin, hook, failed(name, error).error_id)
+            return None
+        else:
+            return made
 
     def _note(self, plugin: Plugin, hook: str, error_id: str) -> None:
         self._count_failure(plugin.name, hook)

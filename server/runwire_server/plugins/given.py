@@ -21,11 +21,14 @@ def own_copy(value: Any) -> Any:
             return value
 
 
-def check_made(value: object) -> None:
-    """Check what a hook made: a log and a model take only text that is text, and data that is JSON.
+def check_made(value: object, kinds: tuple[type, ...] = (object,)) -> None:
+    """Check what a hook made: one of these kinds. A log and a model take only text that is text, and data that is JSON.
 
-    Raises: TypeError, ValueError, saying which field is wrong.
+    Raises: TypeError, ValueError, saying what is wrong.
     """
+    if not isinstance(value, kinds):
+        wanted = ", ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"returned {type(value).__name__}, not {wanted} or None")
     if isinstance(value, tuple):
         for item in value:
             check_made(item)

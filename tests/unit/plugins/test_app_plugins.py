@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-
 from plugins_support import made
+
 from runwire_server.domain.errors import StopError
 from runwire_server.plugins import app_plugins
 from runwire_server.plugins.app_plugins import close_all, make_app_plugins

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from plugins_support import (
     ANSWER,
     CALL,
@@ -20,6 +19,7 @@ from plugins_support import (
     Made,
     made,
 )
+
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Part, Role, ToolCall, ToolResult
 from runwire_server.domain.errors import StopError

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from plugins_support import ANSWER, CALL, RESULT, STRUCTURAL
+
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Role
 from runwire_server.domain.runs import RunError

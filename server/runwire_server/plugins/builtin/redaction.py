@@ -9,7 +9,6 @@ from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Part, ToolCall, ToolResult
 from runwire_server.plugins.plugin import DROP, HookContext, Plugin, Verdict
 
-
 # What replaces a secret can complete another one. Patterns that go on for ever are stopped here.
 _ROUNDS_MAX = 10
 
