@@ -42,6 +42,8 @@ def kept_event(old: ev.DurablePayload, made: object) -> ev.DurablePayload | None
 
 def kept_identity(old: ev.DurablePayload, new: object) -> ev.DurablePayload:
     """Return the replacement with the identity of what it replaces. Raises: WrongEventError."""
+    if isinstance(old, STRUCTURAL):
+        raise WrongEventError(f"{type(old).__name__} cannot be changed or dropped")
     if type(new) is not type(old):
         raise WrongEventError(f"returned {type(new).__name__} for {type(old).__name__}")
     match old, new:

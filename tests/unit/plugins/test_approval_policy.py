@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-
 from plugins_support import CALL, Chain, context
+
 from runwire_server.domain.content import ToolCall
 from runwire_server.domain.errors import StopError
 from runwire_server.plugins.builtin import ApprovalPolicy

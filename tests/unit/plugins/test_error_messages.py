@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-
 from plugins_support import ANSWER, ERROR, Chain
+
 from runwire_server.domain import events as ev
 from runwire_server.plugins.builtin import ErrorMessages
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-
 from plugins_support import REQUEST, USER, Chain
+
 from runwire_server.domain.content import Message, Role
 from runwire_server.models.model import ModelRequest
 from runwire_server.plugins.builtin import GlobalInstruction

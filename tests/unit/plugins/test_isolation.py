@@ -57,8 +57,7 @@ CASES = [
     (hook, misdeed)
     for hook in UNTOUCHED
     for misdeed in MISDEEDS
-    if not (hook == "on_partial" and misdeed in ASYNC_ONLY)
-    and not (hook, misdeed) == ("after_run", "wrong_type")
+    if not (hook == "on_partial" and misdeed in ASYNC_ONLY) and (hook, misdeed) != ("after_run", "wrong_type")
 ]
 
 
@@ -212,4 +211,5 @@ async def test_the_details_are_in_the_servers_log_under_the_error_id(
     (record,) = caplog.records
     assert failure.error.error_id in record.getMessage()
     assert "bad.after_model" in record.getMessage()
-    assert record.exc_info is not None and "secret detail" in str(record.exc_info[1])
+    assert record.exc_info is not None
+    assert "secret detail" in str(record.exc_info[1])

@@ -4,8 +4,8 @@ import logging
 from dataclasses import replace
 
 import pytest
-
 from plugins_support import ANSWER, CALL, REQUEST, RESULT, RUN, Chain
+
 from runwire_server.domain.content import Message, Role, Usage
 from runwire_server.domain.runs import Outcome
 from runwire_server.plugins.builtin import LoggingPlugin
@@ -43,7 +43,8 @@ async def test_no_contents_unless_asked_to(caplog: pytest.LogCaptureFixture) -> 
     assert lines[0] == "run r, agent: asks the model, 1 messages"
     assert "calls: tool" in lines[1]
     assert "calls tool (call_1)" in lines[2]
-    assert "tool (call_1) ended after" in lines[3] and lines[3].endswith("TIMEOUT")
+    assert "tool (call_1) ended after" in lines[3]
+    assert lines[3].endswith("TIMEOUT")
     assert lines[4] == "run r ended failed (error), 2 model calls, 7 tokens"
     assert lines[5].startswith("run r ended open ()")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from plugins_support import DELTA, STRUCTURAL, Chain, context
+
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Part, Role, ToolCall, ToolResult
 from runwire_server.domain.runs import RunError
