@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import Message, ToolCall, ToolResult
+from runwire_server.domain.content import Message, Role, ToolCall, ToolResult
 from runwire_server.domain.errors import StopError
 from runwire_server.domain.runs import Run, RunError
 from runwire_server.models.model import ModelRequest
@@ -67,15 +67,15 @@ class RunPlugins:
         for plugin in self._plugins:
             answer = await self._ask(plugin, "before_agent", (Message,), context)
             if answer is not None:
-                shown: Message = answer
-                return shown
+                return _as_answer(answer)
         return None
 
     async def after_agent(self, context: HookContext, answer: Message) -> Message | None:
         """Return what plugins say in place of the answer; None: nothing. Raises: StopError."""
         shown = answer
         for plugin in self._plugins:
-            shown = await self._ask(plugin, "after_agent", (Message,), context, shown) or shown
+            made = await self._ask(plugin, "after_agent", (Message,), context, shown)
+            shown = shown if made is None or made == shown else _as_answer(made)
         return None if shown == answer else shown
 
     async def before_model(self, context: HookContext, request: ModelRequest) -> ModelRequest | Message:
@@ -210,6 +210,11 @@ class RunPlugins:
         message = f"a plugin failed; error id {error_id}"
         error = RunError("plugin_error", message, "PLUGIN_FAILED", error_id)
         self._failures.append(ev.PluginFailed(plugin.name, hook, error))
+
+
+def _as_answer(message: Message) -> Message:
+    """Return a plugin's message as an agent's answer: nobody would work on calls in it."""
+    return replace(message, role=Role.ASSISTANT, tool_calls=(), tool_call_id="", tool_name="")
 
 
 def _hook_name(plugin: Plugin, hook: str) -> str:

@@ -22,7 +22,7 @@ def own_copy(value: Any) -> Any:
 
 
 def check_made(value: object, kinds: tuple[type, ...] = (object,)) -> None:
-    """Check what a hook made: one of these kinds. A log and a model take only text that is text, and data that is JSON.
+    """Check what a hook made: one of these kinds, with text that UTF-8 can hold, and data that is JSON.
 
     Raises: TypeError, ValueError, saying what is wrong.
     """
