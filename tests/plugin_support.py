@@ -28,6 +28,11 @@ class Office:
         call = self.at.runs.Run(run_request(content, request_id=request_id, **fields), timeout=CALL_SECONDS)
         return await collect(call)
 
+    async def filtered(self, request_id: str, *channels: Any) -> list[Any]:
+        """Run to the end, and return what of it is on these channels."""
+        request = run_request("go", request_id=request_id, session_id="s", stream={"channels": channels})
+        return [item.event async for item in self.at.runs.Run(request, timeout=CALL_SECONDS)]
+
     async def logged(self, request_id: str = "r") -> list[Any]:
         """Return the run's log as it is stored."""
         request = pb.ListRunEventsRequest(request_id=request_id)

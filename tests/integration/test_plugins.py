@@ -184,7 +184,7 @@ async def test_what_replaces_an_event_is_what_everybody_sees(store_url: str) -> 
     # Deltas that were shown cannot be taken back, but the whole message has the same id and comes later.
     message_id = next(e.message.message_id for e in events if e.HasField("message") and texts([e]) != [""])
     deltas = [e.text_delta for e in events if e.HasField("text_delta")]
-    assert {delta.message_id for delta in deltas} == {message_id}
+    assert {delta.message_id for delta in deltas} <= {message_id}
 
 
 async def test_a_follower_who_comes_late_sees_no_delta_of_what_was_replaced(store_url: str) -> None:
@@ -268,8 +268,8 @@ async def test_a_failing_plugin_costs_nothing_but_events_for_operators(store_url
     settings = {"tools": [work], "metrics_listen": "127.0.0.1:0"}
     async with office(store_url, TURNS, [plugin], **settings) as at:
         events = await at.run()
-        quiet = await at.run(request_id="r2", stream={"channels": [pb.CHANNEL_PROGRESS, pb.CHANNEL_CONTROL]})
-        monitor = await at.run(request_id="r3", stream={"channels": [pb.CHANNEL_MONITOR]})
+        quiet = await at.filtered("r2", pb.CHANNEL_PROGRESS, pb.CHANNEL_CONTROL)
+        monitor = await at.filtered("r3", pb.CHANNEL_MONITOR)
         url = f"http://{at.at.service.metrics_address}/metrics"
         with await asyncio.to_thread(urllib.request.urlopen, url) as answer:
             shown = (await asyncio.to_thread(answer.read)).decode()

@@ -40,24 +40,22 @@ async def answer_of(agent: Agent, context: AgentContext) -> Message:
     if answer is None:
         answer = await agent.run(context)
     else:
-        await _say(context, answer)
+        answer = await _say(context.output, answer)
     other = await plugins.after_agent(hook, answer)
-    if other is None:
-        return answer
-    await _say(context, other)
-    return other
+    return answer if other is None else await _say(context.output, other)
 
 
-async def _say(context: AgentContext, answer: Message) -> None:
-    await context.output.emit(MessagePayload(uuid4().hex, answer, finish_reason="stop"))
+async def _say(output: Output, answer: Message) -> Message:
+    """Put an answer into the log, and return what is there: a plugin may have made something else of it."""
+    shown = await output.emit(MessagePayload(uuid4().hex, answer, finish_reason="stop"))
+    return shown.message if isinstance(shown, MessagePayload) else answer
 
 
 async def _once(log: "_Witness", answer: Message) -> Message:
     """Put an answer into the log, unless it is there."""
     if answer in log.messages or not answer.has_payload:
         return answer
-    shown = await log.emit(MessagePayload(uuid4().hex, answer, finish_reason="stop"))
-    return shown.message if isinstance(shown, MessagePayload) else answer
+    return await _say(log, answer)
 
 
 @dataclass(slots=True)

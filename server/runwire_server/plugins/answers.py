@@ -14,12 +14,13 @@ class WrongAnswerError(Exception):
     """A hook returned what it may not."""
 
 
-def agents_answer(made: Any) -> Message:
-    """Return a message that an agent may answer with: nobody would execute its calls."""
-    answer = models_answer(made)
-    if answer.tool_calls:
-        raise WrongAnswerError("an agent's answer has no tool calls")
-    return answer
+def agents_answer(made: Any, answer: Message | None = None) -> Message:
+    """Return a message as an agent's answer: nobody would work on calls in it. One that is the same is `answer`."""
+    if not isinstance(made, Message):
+        raise wrong_kind(made, "a Message")
+    if made == answer:
+        return answer
+    return replace(made, role=Role.ASSISTANT, tool_calls=(), tool_call_id="", tool_name="")
 
 
 def models_answer(made: Any) -> Message:

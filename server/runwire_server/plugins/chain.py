@@ -88,9 +88,8 @@ class RunPlugins:
         """Return what plugins say in place of the answer; None: nothing. Raises: StopError."""
         shown = answer
         for plugin in self._with("after_agent"):
-            shown = (
-                await self._ask(plugin, "after_agent", answers.agents_answer, context, own(shown)) or shown
-            )
+            check = partial(answers.agents_answer, answer=shown)
+            shown = await self._ask(plugin, "after_agent", check, context, own(shown)) or shown
         return None if shown == answer else shown
 
     async def before_model(self, context: HookContext, request: ModelRequest) -> ModelRequest | Message:

@@ -183,8 +183,11 @@ class Activation:
         if history.messages and answer is history.messages[-1]:
             return Ending(Outcome.COMPLETED, "nothing_to_resume", message=answer, reads_mail=True)
         if not journal.message_ids and answer.has_payload and answer.role is not Role.TOOL:
-            # The agent left it to us to put its answer into the log.
-            await journal.write([journal.draft(ev.MessagePayload(uuid4().hex, answer, finish_reason="stop"))])
+            # The agent left it to us to put its answer into the log. What a plugin made of it is the answer then.
+            said = ev.MessagePayload(uuid4().hex, answer, finish_reason="stop")
+            (shown,) = await journal.write([journal.draft(said)])
+            if shown is not None and isinstance(shown.payload, ev.MessagePayload):
+                answer = shown.payload.message
         reason = "stop" if journal.finish_reason in {"", "tool_calls"} else journal.finish_reason
         if answer.role is Role.TOOL:
             reason = "return_direct"

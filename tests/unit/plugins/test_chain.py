@@ -217,3 +217,14 @@ async def test_an_answer_that_is_the_same_is_no_other_answer() -> None:
     chain = Chain(made(after_agent=lambda answer: answer))
     assert await chain.give("after_agent", ANSWER) is None
     assert await chain.give("after_agent", replace(ANSWER, parts=(Part(data={}),))) is None
+
+
+@pytest.mark.parametrize("hook", ["before_agent", "after_agent"])
+async def test_an_answer_is_an_assistants_and_has_no_calls(hook: str) -> None:
+    odd = Message(Role.USER, "x", tool_calls=(CALL,), tool_call_id="c", tool_name="t")
+    assert await Chain(made(**{hook: lambda *_: odd})).call(hook) == said("x")
+
+
+async def test_a_tools_answer_that_is_left_alone_stays_one() -> None:
+    answer = Message(Role.TOOL, "x", tool_call_id="c", tool_name="t")
+    assert await Chain(made(after_agent=lambda given: given)).give("after_agent", answer) is None

@@ -279,9 +279,6 @@ def test_a_hook_of_deltas_that_is_async_by_mistake_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("hook", "made"),
     [
-        ("before_agent", Message(Role.USER, "hi")),
-        ("before_agent", Message(Role.ASSISTANT, tool_calls=(ToolCall("c", "add", "{}"),))),
-        ("after_agent", Message(Role.TOOL, "hi")),
         ("before_model", Message(Role.SYSTEM, "hi")),
         ("after_model", Message(Role.USER, "hi")),
         ("before_tool", ToolCall("call_1", "add", {"a": 1})),  # type: ignore[arg-type]
