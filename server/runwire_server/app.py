@@ -16,6 +16,7 @@ from uuid import uuid4
 from runwire_server import __version__
 from runwire_server.agents.agent import Agent
 from runwire_server.agents.llm import LlmAgent
+from runwire_server.agents.paths import walk
 from runwire_server.config import Config
 from runwire_server.domain.errors import RunwireError, StopError
 from runwire_server.domain.ids import ReplicaId
@@ -38,7 +39,7 @@ from runwire_server.storage.port import Store
 from runwire_server.storage.routing import open_stores
 from runwire_server.storage.url import safe_url
 from runwire_server.telemetry.metrics import Metrics, serve_metrics
-from runwire_server.tools.function import function_tool
+from runwire_server.tools.function import function_tool, tool
 from runwire_server.tools.tool import Tool, ToolContext, ToolError, ToolMiddleware
 from runwire_server.transport.agent_service import ServerFacts
 from runwire_server.transport.server import Backend, Transport
@@ -52,9 +53,11 @@ __all__ = [
     "StopError",
     "ToolContext",
     "ToolError",
+    "function_tool",
     "load_app",
     "running",
     "serve",
+    "tool",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -296,8 +299,9 @@ def _served(app: App, models: OfflineModels | OpenAIModels) -> ServedApp:
     if len(agents) != len(app.agents) or default not in agents:
         raise StartError(f"app {app.name!r} needs agents with different names, and its default among them")
     for agent in app.agents:
-        if isinstance(agent, LlmAgent):
-            agent.bind(models)
+        for _, inner in walk(agent):
+            if isinstance(inner, LlmAgent):
+                inner.bind(models)
     for hook in app.session_hooks:
         if isinstance(hook, type) or not isinstance(hook, SessionHook):
             raise StartError(f"session hook {hook!r} of app {app.name!r} must be an object of a SessionHook")

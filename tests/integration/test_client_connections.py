@@ -138,8 +138,8 @@ async def test_errors_of_calls_have_code_reason_and_fields(client: Client) -> No
 async def test_a_conversation_remembers(client: Client) -> None:
     talk = client.conversation()
 
-    assert await talk.send("What is 1+1?") == "1+1 = 2."
-    assert "What is 1+1?" in await talk.send("What did I say?")
+    assert await talk.chat("What is 1+1?") == "1+1 = 2."
+    assert "What is 1+1?" in await talk.chat("What did I say?")
     found = await client.get_session(talk.session_id)
     assert found.session.event_count == 6
 

@@ -7,9 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runwire.answering import Decision, client_tool
     from runwire.client import Client, Conversation
     from runwire.errors import (
         CallError,
+        MessageCutError,
+        ReaderLagsError,
         RunCancelledError,
         RunEndedError,
         RunFailedError,
@@ -17,12 +20,17 @@ if TYPE_CHECKING:
         RunTimedOutError,
         RunwireError,
     )
+    from runwire.messages import MessageStream
     from runwire.run import RunStream
 
 __all__ = [
     "CallError",
     "Client",
     "Conversation",
+    "Decision",
+    "MessageCutError",
+    "MessageStream",
+    "ReaderLagsError",
     "RunCancelledError",
     "RunEndedError",
     "RunFailedError",
@@ -30,8 +38,16 @@ __all__ = [
     "RunStream",
     "RunTimedOutError",
     "RunwireError",
+    "client_tool",
 ]
-_MODULES = {"Client": "client", "Conversation": "client", "RunStream": "run"}
+_MODULES = {
+    "Client": "client",
+    "Conversation": "conversation",
+    "Decision": "answering",
+    "MessageStream": "messages",
+    "RunStream": "run",
+    "client_tool": "answering",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,11 +2,13 @@
 
 RunwireError
 ├── CallError            a call was refused or could not be made; see `code`, `reason`, `violations`
-└── RunEndedError        the run ended other than COMPLETED; see `completion`
-    ├── RunFailedError
-    ├── RunCancelledError
-    ├── RunTimedOutError
-    └── RunLostError
+├── RunEndedError        the run ended other than COMPLETED; see `completion`
+│   ├── RunFailedError
+│   ├── RunCancelledError
+│   ├── RunTimedOutError
+│   └── RunLostError
+├── MessageCutError      a message began that never came whole, in a run that went on
+└── ReaderLagsError      a reader of events is too far behind another reader of the same run
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class RunEndedError(RunwireError):
     def __init__(self, completion: event_pb2.Completion) -> None:
         self.completion = completion
         why = completion.error.message or completion.cancel_reason or completion.stop_reason
-        super().__init__(f"the run ended {run_pb2.Outcome.Name(completion.outcome)[8:]}: {why}")
+        super().__init__(f"the run ended {_outcome_name(completion.outcome)}: {why}")
 
 
 class RunFailedError(RunEndedError):
@@ -60,6 +62,21 @@ class RunLostError(RunEndedError):
     """The server that ran it died."""
 
 
+class MessageCutError(RunwireError):
+    """A message began that never came whole: another attempt at the run, or its end, took its place."""
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"message {message_id!r} was begun and never finished")
+        self.message_id = message_id
+
+
+class ReaderLagsError(RunwireError):
+    """A reader of events is further behind the others of its run than the client keeps events for it."""
+
+    def __init__(self, events_max: int) -> None:
+        super().__init__(f"this reader is more than {events_max} events behind another one of the same run")
+
+
 _ENDINGS = {
     run_pb2.OUTCOME_FAILED: RunFailedError,
     run_pb2.OUTCOME_CANCELLED: RunCancelledError,
@@ -71,6 +88,12 @@ _ENDINGS = {
 def ending_error(completion: event_pb2.Completion) -> RunEndedError:
     """Return the error for an outcome other than COMPLETED; an outcome of a newer server is the base class."""
     return _ENDINGS.get(completion.outcome, RunEndedError)(completion)
+
+
+def _outcome_name(outcome: run_pb2.Outcome.ValueType) -> str:
+    """Return the outcome's name; the number of one that only a newer server knows."""
+    known = outcome in run_pb2.Outcome.values()
+    return run_pb2.Outcome.Name(outcome).removeprefix("OUTCOME_") if known else f"OUTCOME {outcome}"
 
 
 def _details(error: grpc.aio.AioRpcError) -> tuple[str, dict[str, str]]:

@@ -1,71 +1,60 @@
-"""A run as its caller sees it: its events, its text, its end. Reconnects by itself."""
+"""A run as its caller sees it: its events, its messages, its text, its end."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from itertools import count
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-import grpc
-import grpc.aio
-
-from runwire.errors import CallError, ending_error
+from runwire.answering import Answering
+from runwire.errors import ending_error
+from runwire.following import Following
+from runwire.messages import MessageStream, Transcript
+from runwire.pulling import Pulled
+from runwire.runs import RunCalls
 from runwire.v1 import content_pb2, event_pb2, run_pb2
 from runwire.v1 import runner_service_pb2 as pb
 
-# Between two events that arrive, a stream may break this often before the client gives up.
-_TRIES_MAX = 8
-# A server that was never reached is more likely not there than gone for a moment.
-_FIRST_TRIES_MAX = 3
-_DELAY_SECONDS_FIRST = 0.1
-_DELAY_SECONDS_MAX = 5.0
+T = TypeVar("T")
 _STREAM_ONLY = frozenset({"caught_up", "heartbeat", "reconnect"})
-_WITHOUT_NEWS = frozenset({"caught_up", "reconnect"})
-# What a broken connection looks like. A proxy that cuts a stream says INTERNAL or CANCELLED.
-_BROKEN = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.UNKNOWN,
-        # The caller's deadline took the stream; the run has ended by it, and its completion is in the log.
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-    }
-)
 
 
 class RunStream:
-    """The events of one run. Iterate it once; `text` and `result` read what is left of it.
+    """One run. Iterate it for its events; `messages`, `message_streams`, `deltas`, `text` and `result` read it too.
 
-    Every durable event comes exactly once, in order, however often the connection breaks; the deltas of a message may
-    come again from its beginning (`offset` 0 replaces). `deltas` takes care of that. Use it as `async with`: leaving
-    closes the stream. That does not cancel the run; the server does, after its grace, when nobody follows it.
+    Any number may read at the same time. Messages come to each reader from the first one, also after the end; events
+    from where the stream stands when the reader begins. Every durable event comes exactly once, in order, however
+    often the connection breaks; the deltas of a message may come again from its beginning (`offset` 0 replaces):
+    `deltas` and `message_streams` take care of that.
+
+    Use it as `async with`: leaving closes the stream. That does not cancel the run; the server does, after its grace,
+    when nobody follows it. A run that waits for an answer keeps its stream open, and its readers waiting.
     """
 
     def __init__(
         self,
         request_id: str,
+        following: Following,
+        calls: RunCalls,
         *,
-        start: Callable[[], Any] | None,
-        attach: Callable[[int], Any],
-        cancel: Callable[..., Any],
-        after_sequence: int = 0,
+        answering: Answering | None = None,
         keeps_stream_only: bool = False,
     ) -> None:
         """Made by Client.run and Client.attach."""
         self.request_id = request_id
         self.session_id = ""
-        self.last_sequence = after_sequence
         self.completion: event_pb2.Completion | None = None
-        self._start = start
-        self._attach = attach
-        self._cancel = cancel
+        # Called when the run has begun.
+        self.on_started: Callable[[RunStream], None] | None = None
+        self._following = following
+        self._calls = calls
+        self._answering = answering
         self._keeps_stream_only = keeps_stream_only
         self._final_text = ""
-        self._events = self._read()
+        self._pulled = Pulled(following, self._note, self._answer if answering is not None else None)
+        self._transcript = Transcript(self)
 
     async def __aenter__(self) -> RunStream:
         return self
@@ -80,22 +69,54 @@ class RunStream:
 
     async def aclose(self) -> None:
         """Close the stream. Idempotent."""
-        await self._events.aclose()
+        await self._pulled.aclose()
+
+    @property
+    def last_sequence(self) -> int:
+        """Where the stream stands: attach after it to go on."""
+        return self._following.last_sequence
+
+    # Reading
 
     def __aiter__(self) -> AsyncIterator[event_pb2.Event]:
-        return self._events
+        return self._pulled.reader()
 
-    async def cancel(
-        self, reason: str = "", mode: pb.CancelMode.ValueType = pb.CANCEL_MODE_IMMEDIATE
-    ) -> bool:
-        """Ask the run to stop. Return whether that changed anything. Raises: CallError."""
-        changed: bool = await self._cancel(self.request_id, reason=reason, mode=mode)
-        return changed
+    def deltas(self) -> AsyncGenerator[str, None]:
+        """Yield the assistant's text piece by piece, each once, whatever the connection did."""
+        return self._deltas(self._pulled.reader())
+
+    def messages(self) -> AsyncGenerator[content_pb2.Message, None]:
+        """Yield the run's messages as they become whole: what the agent says, with its tool calls, and their results.
+
+        From the first one, whenever it is called. Raises at the end: RunEndedError when the run did not end well,
+        CallError.
+        """
+        return self._each(self._transcript.whole)
+
+    def message_streams(self) -> AsyncGenerator[MessageStream, None]:
+        """Yield a stream for each of those messages, as soon as its first piece is there. See `messages`."""
+        return self._each(self._transcript.streams)
+
+    async def accepted(self) -> None:
+        """Wait until the server has taken the run, though other runs of its session may be before it.
+
+        Raises: CallError.
+        """
+        await self.until(lambda: self._following.is_accepted)
+        if not self._following.is_accepted:
+            self.raise_ending()
+
+    async def started(self) -> None:
+        """Wait until the run has begun, and `session_id` is known. Raises: CallError."""
+        await self.until(lambda: self.session_id)
+        if not self.session_id:
+            self.raise_ending()
 
     async def result(self) -> event_pb2.Completion:
         """Read to the end, and return how it ended. Raises: CallError."""
-        async for _ in self._events:
-            continue
+        await self.until(lambda: self.completion is not None)
+        if self._pulled.failure is not None:
+            raise self._pulled.failure.with_traceback(None)
         if self.completion is None:
             raise RuntimeError("the stream was closed before the run ended")
         return self.completion
@@ -110,12 +131,64 @@ class RunStream:
             raise ending_error(completion)
         return completion.message.content or self._final_text
 
-    async def deltas(self) -> AsyncGenerator[str, None]:
-        """Yield the assistant's text piece by piece, each once, whatever the connection did."""
+    # Steering
+
+    async def cancel(
+        self, reason: str = "", mode: pb.CancelMode.ValueType = pb.CANCEL_MODE_IMMEDIATE
+    ) -> bool:
+        """Ask the run to stop. Return whether that changed anything. Raises: CallError."""
+        return (await self._calls.cancel(self.request_id, reason=reason, mode=mode)).changed
+
+    async def enqueue(
+        self, message: str | content_pb2.Message, message_id: str = ""
+    ) -> pb.EnqueueMessageResponse:
+        """See Client.enqueue."""
+        return await self._calls.enqueue(self.request_id, message, message_id)
+
+    async def cancel_queued(self, message_id: str = "") -> int:
+        """See Client.cancel_queued."""
+        return await self._calls.cancel_queued(self.request_id, message_id)
+
+    async def approve(self, approval_id: str, **how: Any) -> pb.ResolveApprovalResponse:
+        """See Client.approve."""
+        return await self._calls.approve(self.request_id, approval_id, **how)
+
+    async def deny(self, approval_id: str, **how: Any) -> pb.ResolveApprovalResponse:
+        """See Client.deny."""
+        return await self._calls.deny(self.request_id, approval_id, **how)
+
+    async def submit_outputs(self, outputs: Mapping[str, str | content_pb2.ToolResult]) -> run_pb2.Run:
+        """See Client.submit_outputs."""
+        return await self._calls.submit_outputs(self.request_id, outputs)
+
+    # For MessageStream
+
+    async def until(self, has_news: Callable[[], object]) -> None:
+        """Read on until there is news, or nothing more will come."""
+        await self._pulled.until(has_news)
+
+    def raise_ending(self) -> None:
+        """Raise what the run ended with, if not well; nothing when the stream began behind its end."""
+        if self._pulled.failure is not None:
+            raise self._pulled.failure.with_traceback(None)
+        if self.completion is not None:
+            if self.completion.outcome != run_pb2.OUTCOME_COMPLETED:
+                raise ending_error(self.completion)
+        elif self._following.is_closed:
+            raise RuntimeError("the stream was closed before the run ended")
+
+    async def _each(self, items: Sequence[T]) -> AsyncGenerator[T, None]:
+        for at in count():
+            await self.until(partial(_is_longer, items, at))
+            if len(items) <= at:
+                break
+            yield items[at]
+        self.raise_ending()
+
+    async def _deltas(self, events: AsyncIterator[event_pb2.Event]) -> AsyncGenerator[str, None]:
         shown: dict[str, int] = {}
-        async for event in self._events:
-            kind = event.WhichOneof("payload")
-            if kind == "text_delta":
+        async for event in events:
+            if event.WhichOneof("payload") == "text_delta":
                 delta = event.text_delta
                 have = shown.get(delta.message_id, 0)
                 fresh = delta.text[max(have - delta.offset, 0) :]
@@ -127,82 +200,32 @@ class RunStream:
             if fresh:
                 yield fresh
 
-    async def _read(self) -> AsyncGenerator[event_pb2.Event, None]:
-        # How often the stream broke since an event came; a server that only sends clients away counts too.
-        tries = 0
-        while True:
-            delay = _delay_seconds(tries)
-            has_news = False
-            try:
-                async with aclosing(self._open()) as events:
-                    async for event in events:
-                        kind = event.WhichOneof("payload")
-                        if kind not in _WITHOUT_NEWS:
-                            tries, delay, has_news = 0, 0.0, True
-                        if self._note(event):
-                            yield event
-                        if self.completion is not None:
-                            return
-                        if kind == "reconnect":
-                            pause = event.reconnect.delay
-                            delay += pause.seconds + pause.nanos / 1e9
-                            break
-                    else:
-                        if not has_news:
-                            return  # it began behind the completion
-                tries += 1
-            except grpc.aio.AioRpcError as error:
-                tries += 1
-                tries_max = _TRIES_MAX if self.last_sequence else _FIRST_TRIES_MAX
-                if not self._may_retry(error) or tries >= tries_max:
-                    raise CallError(error) from None
-                delay = _delay_seconds(tries)
-            await asyncio.sleep(delay)
-
-    async def _open(self) -> AsyncGenerator[event_pb2.Event, None]:
-        """Yield the events of one call. Closing it cancels the call: gRPC does not do so by itself."""
-        # A Run may always be repeated: the same request id joins the run that is there.
-        is_first = self._start is not None and self.last_sequence == 0
-        call = self._start() if is_first and self._start else self._attach(self.last_sequence)
-        try:
-            async for response in call:
-                yield response.event
-        finally:
-            call.cancel()
+    async def _answer(self) -> None:
+        if self._answering is not None and self._following.is_live:
+            await self._answering.answer()
 
     def _note(self, event: event_pb2.Event) -> bool:
         """Take what the event says of the run; return whether to show it."""
         kind = event.WhichOneof("payload")
-        self.last_sequence = max(self.last_sequence, event.sequence)
+        if self._answering is not None:
+            self._answering.note(event)
+        self._transcript.note(event)
         if kind == "run_started":
             self.session_id = event.run_started.run.session.session_id
+            if self.on_started is not None:
+                self.on_started(self)
         elif _is_answer(event):
             self._final_text = event.message.message.content
         elif kind == "completion":
             self.completion = event.completion
         return self._keeps_stream_only or kind not in _STREAM_ONLY
 
-    def _may_retry(self, error: grpc.aio.AioRpcError) -> bool:
-        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and self.last_sequence == 0:
-            return False
-        return error.code() in _BROKEN and not _is_final(error)
 
-
-def _delay_seconds(tries: int) -> float:
-    """Return how long to wait after so many tries in vain: exponential, with jitter."""
-    if not tries:
-        return 0.0
-    longest: float = min(_DELAY_SECONDS_FIRST * 2**tries, _DELAY_SECONDS_MAX)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 -- nothing to guess here
+def _is_longer(items: Sequence[Any], length: int) -> bool:
+    return len(items) > length
 
 
 def _is_answer(event: event_pb2.Event) -> bool:
     """Whether the event is a whole message of the assistant that has text."""
     said = event.message.message
     return said.role == content_pb2.ROLE_ASSISTANT and bool(said.content)
-
-
-def _is_final(error: grpc.aio.AioRpcError) -> bool:
-    """Whether an INTERNAL is the server's own word on a bug, not a cut stream: that has our details."""
-    has_details = any(key == "grpc-status-details-bin" for key, _ in error.trailing_metadata() or ())
-    return error.code() is not grpc.StatusCode.UNAVAILABLE and has_details

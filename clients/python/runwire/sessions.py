@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from runwire.calls import Calls
-from runwire.v1 import event_pb2, session_pb2, session_service_pb2_grpc
+from runwire.v1 import content_pb2, event_pb2, session_pb2, session_service_pb2_grpc
 from runwire.v1 import session_service_pb2 as pb
 
 
@@ -121,6 +121,27 @@ class SessionCalls(Calls):
         request.event.id = request.event.id or uuid.uuid4().hex
         appended: pb.SessionEvent = (await self._call(self._sessions.AppendEvent, request)).event
         return appended
+
+    async def send_system_message(self, session_id: str, text: str, *, user_id: str = "") -> pb.SessionEvent:
+        """Add instructions to a conversation, which the model reads from then on. The session must exist."""
+        message = content_pb2.Message(role=content_pb2.ROLE_SYSTEM, content=text)
+        event = event_pb2.Event(message=event_pb2.MessageEvent(message=message))
+        return await self.append_event(session_id, event, user_id=user_id)
+
+    async def truncate(self, session_id: str, event_id: str, *, user_id: str = "") -> int:
+        """Delete the events after one, to edit and run again. Return how many those were."""
+        request = pb.TruncateSessionRequest(key=self._key(user_id, session_id), event_id=event_id)
+        count: int = (await self._call(self._sessions.TruncateSession, request)).deleted_count
+        return count
+
+    async def event_window(
+        self, session_id: str, event_id: str, *, before: int = 0, after: int = 0, user_id: str = ""
+    ) -> list[pb.SessionEvent]:
+        """Return an event with that many before it and after it, oldest first."""
+        request = pb.GetEventWindowRequest(
+            key=self._key(user_id, session_id), event_id=event_id, before=before, after=after
+        )
+        return list((await self._call(self._sessions.GetEventWindow, request)).events)
 
     async def session_events(
         self, session_id: str, *, user_id: str = "", after_position: int = 0

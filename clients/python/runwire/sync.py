@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from runwire import client as asynchronous
+from runwire.messages import MessageStream as AsyncMessageStream
 from runwire.run import RunStream as AsyncRunStream
 from runwire.v1 import event_pb2
 
@@ -66,7 +67,7 @@ class _Loop:
             is_there, item = self.run(following())
             if not is_there:
                 return
-            yield item  # type: ignore[misc]
+            yield MessageStream(self, item) if isinstance(item, AsyncMessageStream) else item  # type: ignore[misc]
 
     def iterate_and_close(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
         """Yield the items; whoever stops in the middle ends the generator."""
@@ -111,6 +112,20 @@ class RunStream:
         self._loop.run(self._stream.aclose())
 
 
+class MessageStream:
+    """See runwire.messages.MessageStream."""
+
+    def __init__(self, loop: _Loop, stream: AsyncMessageStream) -> None:
+        self._loop = loop
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return _wrapped(self._loop, getattr(self._stream, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return self._loop.iterate(aiter(self._stream))
+
+
 class Conversation:
     """See runwire.client.Conversation."""
 
@@ -125,7 +140,8 @@ class Conversation:
 class Client:
     """See runwire.client.Client: the same methods and arguments, without `await`.
 
-    Use it as `with Client(…) as client`, or call `close`. Methods that yield are ordinary generators here.
+    Use it as `with Client(…) as client`, or call `close`. Methods that yield are ordinary generators here. Functions
+    that answer approvals and tool calls run in threads of their own, unless they are `async`.
     """
 
     def __init__(self, target: str = asynchronous.DEFAULT_TARGET, **arguments: Any) -> None:

@@ -10,6 +10,8 @@ import typer
 
 from runwire.client import DEFAULT_TARGET, Client, Conversation
 from runwire.errors import CallError
+from runwire.run import RunStream
+from runwire_server.cli.asking import Asker
 from runwire_server.cli.connection import AppName, Connection, Target, User
 from runwire_server.cli.failures import call_failure
 from runwire_server.cli.interrupts import LeftError, interruptible
@@ -23,6 +25,7 @@ HELP = """\
 /sessions     your conversations
 /use ID       go on with another conversation
 /cancel       cancel the run that is at work (as Ctrl-C does; twice: leave it)
+/steer TEXT   say something to the run that is at work; it reads that before it goes on
 /help         this
 /exit         leave (as Ctrl-D does)
 anything else is said to the agent"""
@@ -52,11 +55,11 @@ def chat(
 class Chat:
     """One conversation at a time, and the commands around it."""
 
-    def __init__(self, client: Client, agent_name: str, session_id: str) -> None:
+    def __init__(self, client: Client, agent_name: str, session_id: str, lines: Lines | None = None) -> None:
         self._client = client
         self._agent_name = agent_name
         self._conversation = self._open(session_id)
-        self._lines = Lines()
+        self._lines = lines or Lines()
 
     def _open(self, session_id: str) -> Conversation:
         return self._client.conversation(session_id=session_id, agent_name=self._agent_name)
@@ -95,7 +98,7 @@ class Chat:
                 await print_sessions(self._client, limit=20)
             case "/history":
                 await self._show_history()
-            case "/cancel":
+            case "/cancel" | "/steer":
                 typer.echo("nothing is running")
             case _ if command.startswith("/"):
                 typer.echo(f"there is no command {command}; /help shows them")
@@ -117,31 +120,49 @@ class Chat:
         print_history(await self._client.get_session(self._conversation.session_id))
 
     async def _say(self, text: str) -> None:
-        """Run the agent and show it. Of the lines that come meanwhile only /cancel counts at once."""
-        renderer = Renderer()
-        async with self._conversation.run(text) as run:
+        """Run the agent and show it. Of the lines that come meanwhile only /cancel and /steer count at once."""
+        asker = Asker(lambda: self._lines)
+        steering: set[asyncio.Future[None]] = set()
+        async with self._conversation.run(text, approve=asker.ask) as run:
+            renderer = Renderer(run.request_id, asks=True)
             try:
-                async with interruptible(run, "cancelled in the chat") as interrupt:
-                    self._take_cancel(interrupt)
+                async with interruptible(run, "cancelled in the chat", asker.stop) as interrupt:
+                    self._take_commands(run, interrupt, steering)
                     async for event in run:
                         renderer.show(event)
             finally:
                 self._lines.take_first = None
                 renderer.end_line()
-                self._conversation.session_id = run.session_id or self._conversation.session_id
+                if steering:
+                    await asyncio.wait(steering)
         if run.completion is not None:
             renderer.show_end(run.completion)
 
-    def _take_cancel(self, interrupt: Callable[[], None]) -> None:
+    def _take_commands(
+        self, run: RunStream, interrupt: Callable[[], None], steering: set[asyncio.Future[None]]
+    ) -> None:
         def take(line: str) -> bool:
-            if is_cancel := line.strip() == "/cancel":
-                interrupt()
-            return is_cancel
+            command, _, argument = line.strip().partition(" ")
+            match command:
+                case "/cancel":
+                    interrupt()
+                case "/steer":
+                    steering.add(asyncio.ensure_future(_steer(run, argument)))  # noqa: TID251 -- ended in _say
+                case _:
+                    return False
+            return True
 
         self._lines.take_first = take
         # From a pipe it may be there before the run is.
         if self._lines.take("/cancel"):
             interrupt()
+
+
+async def _steer(run: RunStream, text: str) -> None:
+    try:
+        await run.enqueue(text)
+    except CallError as error:
+        typer.echo(f"runwire: {call_failure(error)}", err=True)
 
 
 def _prompt() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runwire_server.cli import chat, migrations, runs, sessions
+from runwire_server.cli import answers, chat, migrations, runs, sessions
 
 app = typer.Typer(
     name="runwire",
@@ -17,7 +17,7 @@ app = typer.Typer(
 app.add_typer(sessions.app, name="sessions", help="Conversations.")
 app.add_typer(migrations.app, name="migrate")
 app.command("chat")(chat.chat)
-for name, command in runs.COMMANDS.items():
+for name, command in (runs.COMMANDS | answers.COMMANDS).items():
     app.command(name)(command)
 
 

@@ -18,10 +18,12 @@ class LeftError(CommandError):
 
 
 @asynccontextmanager
-async def interruptible(stream: RunStream, reason: str) -> AsyncGenerator[Callable[[], None], None]:
+async def interruptible(
+    stream: RunStream, reason: str, on_cancel: Callable[[], None] | None = None
+) -> AsyncGenerator[Callable[[], None], None]:
     """Cancel the run at the first Ctrl-C in the block, and leave the block at the second.
 
-    What it yields does as Ctrl-C does. The handler of SIGINT is none afterwards.
+    What it yields does as Ctrl-C does. `on_cancel` is called at each. The handler of SIGINT is none afterwards.
 
     Raises: LeftError.
     """
@@ -43,10 +45,15 @@ async def interruptible(stream: RunStream, reason: str) -> AsyncGenerator[Callab
             has_left = True
             reading.cancel()
 
-    loop.add_signal_handler(signal.SIGINT, interrupted.set)
+    def interrupt() -> None:
+        interrupted.set()
+        if on_cancel is not None:
+            on_cancel()
+
+    loop.add_signal_handler(signal.SIGINT, interrupt)
     watching = asyncio.ensure_future(watch())  # noqa: TID251 -- ended below
     try:
-        yield interrupted.set
+        yield interrupt
     except asyncio.CancelledError:
         if has_left and reading is not None and reading.uncancel() == 0:
             raise LeftError(stream.request_id) from None

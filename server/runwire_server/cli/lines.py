@@ -40,6 +40,12 @@ class Lines:
             self._room.release()
         return line
 
+    def give_back(self, line: str) -> None:
+        """Make this the next line: whoever got it has no use for it."""
+        self._room.acquire(blocking=False)
+        self._lines.appendleft(line)
+        self._news.set()
+
     def take(self, line: str) -> bool:
         """Take the next line if it is there already and is this one; return whether it was."""
         if not self._lines or (self._lines[0] or "").strip() != line:

@@ -24,12 +24,26 @@ def cut(text: str, width: int = _ARGUMENTS_MAX) -> str:
 
 
 class Renderer:
-    """Writes text as it comes; tool calls as they run, with arguments and duration; errors to `errors`."""
+    """Writes text as it comes; tool calls as they run, with arguments and duration; errors to `errors`.
 
-    def __init__(self, out: TextIO = sys.stdout, errors: TextIO = sys.stderr) -> None:
-        self._out = out
-        self._errors = errors
+    It says how to answer what the run asks, but approvals if somebody else `asks` about those.
+    """
+
+    def __init__(
+        self,
+        request_id: str,
+        *,
+        asks: bool = False,
+        out: TextIO | None = None,
+        errors: TextIO | None = None,
+    ) -> None:
+        self._request_id = request_id
+        self._asks = asks
+        self._out = out or sys.stdout
+        self._errors = errors or sys.stderr
         self._shown: dict[str, int] = {}
+        # Of which message or call the piece was that was written last.
+        self._writing = ""
         self._is_mid_line = False
         self._has_progress = False
 
@@ -37,24 +51,63 @@ class Renderer:
         """Show one event."""
         match event.WhichOneof("payload"):
             case "text_delta":
-                delta = event.text_delta
-                have = self._shown.get(delta.message_id, 0)
-                self._write(delta.text[max(have - delta.offset, 0) :])
-                self._shown[delta.message_id] = max(have, delta.offset + len(delta.text))
+                self._write_piece(event.text_delta.message_id, event.text_delta)
+            case "tool_output_delta":
+                self._write_piece(f"call {event.tool_output_delta.tool_call_id}", event.tool_output_delta)
             case "message":
                 said = event.message
                 if said.message.role == content_pb2.ROLE_ASSISTANT:
                     self._write(said.message.content[self._shown.pop(said.message_id, 0) :])
                     self.end_line()
+            case "tool_started" | "tool_progress" | "tool_finished":
+                self._show_tool(event)
+            case "model_retry":
+                self._line(f"… the model failed ({cut(event.model_retry.error.message)}); trying again")
+            case "plugin_error":
+                failed = event.plugin_error
+                self._line(f"! plugin {failed.plugin} failed in {failed.hook}: {cut(failed.error.message)}")
+            case "approval_requested" | "approval_resolved" | "tool_outputs_requested":
+                self._show_question(event)
+
+    def _show_tool(self, event: event_pb2.Event) -> None:
+        match event.WhichOneof("payload"):
             case "tool_started":
-                call = event.tool_started.tool_call
-                self._line(f"→ {call.name}({cut(call.arguments)})")
+                self._line(f"→ {call_line(event.tool_started.tool_call)}")
             case "tool_progress":
                 self._show_progress(event.tool_progress)
             case "tool_finished":
+                self._shown.pop(f"call {event.tool_finished.result.tool_call_id}", None)
                 self._show_result(event.tool_finished)
-            case "model_retry":
-                self._line(f"… the model failed ({cut(event.model_retry.error.message)}); trying again")
+
+    def _show_question(self, event: event_pb2.Event) -> None:
+        match event.WhichOneof("payload"):
+            case "approval_requested":
+                asked = event.approval_requested
+                self._line(f"? may {call_line(asked.tool_call)} be called?{_because(asked.reason)}")
+                if not self._asks:
+                    self._hint("approve", asked.approval_id, "deny")
+            case "approval_resolved":
+                resolved = event.approval_resolved
+                who = f" by {resolved.decided_by}" if resolved.decided_by else ""
+                edited = f", with {cut(resolved.arguments)}" if resolved.arguments else ""
+                decision = enum_word(event_pb2.ApprovalDecision, resolved.decision, "APPROVAL_DECISION_")
+                self._line(f"{decision}{who}{edited}{_because(resolved.comment)}")
+            case "tool_outputs_requested":
+                for call in event.tool_outputs_requested.tool_calls:
+                    self._line(f"? the run waits for the output of {call_line(call)}")
+                    self._hint("outputs", f"{call.id}=TEXT")
+
+    def _hint(self, command: str, argument: str, other: str = "") -> None:
+        commands = [f"runwire {name} {self._request_id} {argument}" for name in (command, other) if name]
+        self._line("  " + "   or   ".join(commands))
+
+    def _write_piece(self, name: str, delta: Any) -> None:
+        if name != self._writing:
+            self.end_line()
+            self._writing = name
+        have = self._shown.get(name, 0)
+        self._write(delta.text[max(have - delta.offset, 0) :])
+        self._shown[name] = max(have, delta.offset + len(delta.text))
 
     def _show_progress(self, progress: event_pb2.ToolProgress) -> None:
         share = f" {progress.fraction:.0%}" if progress.HasField("fraction") else ""
@@ -103,7 +156,7 @@ class Renderer:
         """Say how the run ended, if not well."""
         self.end_line()
         if completion.outcome != run_pb2.OUTCOME_COMPLETED:
-            outcome = run_pb2.Outcome.Name(completion.outcome)[len("OUTCOME_") :].lower()
+            outcome = enum_word(run_pb2.Outcome, completion.outcome, "OUTCOME_")
             why = completion.error.message or completion.cancel_reason or completion.stop_reason
             self._errors.write(f"runwire: the run ended {outcome}: {cut(why, 400)}\n")
             self._errors.flush()
@@ -111,7 +164,21 @@ class Renderer:
 
 def state_name(state: run_pb2.RunState.ValueType) -> str:
     """Return a run's state as a word."""
-    return run_pb2.RunState.Name(state)[len("RUN_STATE_") :].lower()
+    return enum_word(run_pb2.RunState, state, "RUN_STATE_")
+
+
+def enum_word(enum: Any, value: int, prefix: str) -> str:
+    """Return an enum's value as a word; as a number when only a newer server knows it."""
+    return str(enum.Name(value)).removeprefix(prefix).lower() if value in enum.values() else str(value)
+
+
+def call_line(call: content_pb2.ToolCall) -> str:
+    """Return a tool call on one line."""
+    return f"{call.name}({cut(call.arguments)})"
+
+
+def _because(reason: str) -> str:
+    return f" ({cut(reason)})" if reason else ""
 
 
 def local_time(timestamp: Any) -> str:

@@ -1,5 +1,6 @@
 """Commands for runs and agents."""
 
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Annotated, Any
@@ -10,10 +11,12 @@ from runwire.client import DEFAULT_TARGET, Client
 from runwire.run import RunStream
 from runwire.v1 import event_pb2, run_pb2
 from runwire.v1 import runner_service_pb2 as pb
+from runwire_server.cli.asking import Asker
 from runwire_server.cli.connection import AppName, AsJson, Connection, Target, User
 from runwire_server.cli.failures import EXIT_CANCELLED, EXIT_RUN_FAILED
 from runwire_server.cli.interrupts import interruptible
-from runwire_server.cli.render import Renderer, cut, json_line, local_time, state_name
+from runwire_server.cli.lines import Lines
+from runwire_server.cli.render import Renderer, call_line, cut, json_line, local_time, state_name
 
 RequestId = Annotated[str, typer.Argument(help="The run's request id.")]
 _MODES = {
@@ -24,12 +27,15 @@ _MODES = {
 
 
 def run(
-    message: Annotated[str, typer.Argument(help="What you say.")],
+    message: Annotated[str, typer.Argument(help="What you say.")] = "",
     *,
     session: Annotated[str, typer.Option(help="The conversation. Default: a new one.")] = "",
     agent: Annotated[str, typer.Option(help="Which agent.")] = "",
     model: Annotated[str, typer.Option(help="Which model.")] = "",
     request_id: Annotated[str, typer.Option(help="Name the run, so that it can be repeated safely.")] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Say nothing: go on where the conversation stands.")
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it, print its id, and leave it alone.")
     ] = False,
@@ -38,13 +44,24 @@ def run(
     user: User = "",
     app: AppName = "",
 ) -> int:
-    """Run an agent and show what it does. Ctrl-C cancels the run; a second one leaves it."""
+    """Run an agent and show what it does. Ctrl-C cancels the run; a second one leaves it.
+
+    On a terminal it asks you what the run asks; otherwise it says which command answers, and goes on looking.
+    """
+    if resume == bool(message):
+        raise typer.BadParameter("say something, or --resume", param_hint="MESSAGE")
+    if resume and not session:
+        raise typer.BadParameter("--resume needs the conversation", param_hint="--session")
     options = run_pb2.RunOptions(model=model, detached_cancel=detach)
 
     async def work(client: Client) -> int:
+        is_asked = sys.stdin.isatty() and not as_json and not detach
+        asker = Asker(Lines) if is_asked else None
         stream = client.run(
-            message,
+            message or None,
             session_id=session,
+            resume=resume,
+            approve=asker.ask if asker is not None else None,
             agent_name=agent,
             request_id=request_id,
             options=options,
@@ -55,7 +72,7 @@ def run(
                 await anext(aiter(stream))
             typer.echo(stream.request_id)
             return 0
-        return await show(stream, as_json=as_json, cancels=True)
+        return await show(stream, as_json=as_json, cancels=True, asker=asker)
 
     return Connection(target, user, app).run(work)
 
@@ -77,10 +94,12 @@ def attach(
     return Connection(target, "", app).run(work)
 
 
-async def show(stream: RunStream, *, as_json: bool, cancels: bool) -> int:
+async def show(stream: RunStream, *, as_json: bool, cancels: bool, asker: Asker | None = None) -> int:
     """Show a run to its end and return the exit code. If it `cancels`, the first Ctrl-C does so."""
-    renderer = Renderer()
-    holding = interruptible(stream, "interrupted at the command line") if cancels else nullcontext()
+    renderer = Renderer(stream.request_id, asks=asker is not None)
+    on_cancel = asker.stop if asker is not None else None
+    reason = "interrupted at the command line"
+    holding = interruptible(stream, reason, on_cancel) if cancels else nullcontext()
     async with stream, holding:
         async for event in stream:
             if as_json:
@@ -148,7 +167,7 @@ def wait(
     target: Target = DEFAULT_TARGET,
     app: AppName = "",
 ) -> None:
-    """Wait until a run has ended, or the time is over."""
+    """Wait until a run has ended or waits for an answer, or the time is over."""
     found = Connection(target, "", app).run(lambda client: client.wait(request_id, timeout_seconds=timeout))
     _print_run(found, as_json=as_json)
 
@@ -165,6 +184,8 @@ def _print_run(found: run_pb2.Run, *, as_json: bool) -> None:
         "events": str(found.event_count),
         "started": local_time(found.start_time),
         "ended": local_time(found.end_time),
+        "waits to": local_time(found.wait_expire_time),
+        "queued": str(found.queued_message_count or ""),
         "tokens": str(found.usage.total_tokens),
         "why": found.cancel_reason or found.stop_reason,
         "error": cut(f"{found.error.code} {found.error.message}".strip(), 300),
@@ -173,6 +194,10 @@ def _print_run(found: run_pb2.Run, *, as_json: bool) -> None:
     for name, value in rows.items():
         if value:
             typer.echo(f"{name:8} {value}")
+    for question in found.pending:
+        kind, name = ("approval", question.approval_id) if question.approval_id else ("outputs", "")
+        reason = f" ({cut(question.reason)})" if question.reason else ""
+        typer.echo(f"{kind:8} {name or question.tool_call.id}: {call_line(question.tool_call)}{reason}")
 
 
 def runs(
@@ -194,12 +219,23 @@ def runs(
             else:
                 when = local_time(found.create_time)
                 who = f"{found.session.user_id}/{found.session.session_id}"
-                typer.echo(f"{found.request_id}  {state_name(found.state):10} {when}  {cut(who, 60)}")
+                state = f"{found.request_id}  {state_name(found.state):10}"
+                typer.echo(f"{state} {when}  {cut(who, 60)}{_waits_for(found)}")
             shown += 1
             if shown >= limit:
                 break
 
     Connection(target, user, app).run(work)
+
+
+def _waits_for(found: run_pb2.Run) -> str:
+    if not found.pending:
+        return ""
+    names = [
+        f"{question.tool_call.name} {question.approval_id or question.tool_call.id}"
+        for question in found.pending
+    ]
+    return f"  waits for {cut(', '.join(names))}"
 
 
 def agents(*, as_json: AsJson = False, target: Target = DEFAULT_TARGET, app: AppName = "") -> None:

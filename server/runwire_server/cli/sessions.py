@@ -56,6 +56,7 @@ def show(
     session_id: SessionId,
     *,
     last: Annotated[int, typer.Option(min=0, help="Only the newest events; 0: all of the newest 1000.")] = 0,
+    ids: Annotated[bool, typer.Option("--ids", help="Show the events' ids, as truncate takes them.")] = False,
     as_json: AsJson = False,
     target: Target = DEFAULT_TARGET,
     user: User = "",
@@ -68,14 +69,16 @@ def show(
         if as_json:
             typer.echo(json_line(found))
         else:
-            print_history(found)
+            print_history(found, ids=ids)
 
     Connection(target, user, app_name).run(work)
 
 
-def print_history(found: pb.GetSessionResponse) -> None:
+def print_history(found: pb.GetSessionResponse, *, ids: bool = False) -> None:
     """Print a conversation, a line or more for each thing said."""
     for item in found.events:
+        if ids:
+            typer.echo(f"[{item.event.id}]")
         match item.event.WhichOneof("payload"):
             case "message":
                 message = item.event.message.message
@@ -139,6 +142,23 @@ def restore(
     """Bring back a session that was deleted."""
     found = Connection(target, user, app_name).run(lambda client: client.restore_session(session_id))
     typer.echo(f"{found.key.session_id}  {found.event_count} events")
+
+
+@app.command()
+def truncate(
+    session_id: SessionId,
+    event_id: Annotated[str, typer.Argument(help="The last event to keep; `show --ids` shows them.")],
+    *,
+    target: Target = DEFAULT_TARGET,
+    user: User = "",
+    app_name: AppName = "",
+) -> None:
+    """Delete what was said after an event, to say something else and run again."""
+
+    async def work(client: Client) -> int:
+        return await client.truncate(session_id, event_id)
+
+    typer.echo(f"{Connection(target, user, app_name).run(work)} events deleted")
 
 
 app.command("export")(transfer.export)

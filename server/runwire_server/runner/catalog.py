@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runwire_server.agents.agent import Agent
+from runwire_server.agents.paths import walk
 from runwire_server.domain.errors import InvalidRequestError, NotFoundError
 from runwire_server.domain.ids import RunKey
 from runwire_server.domain.runs import RunOptions
@@ -76,5 +77,6 @@ class Catalog:
 
     @property
     def agents(self) -> tuple[Agent, ...]:
-        """All agents of all apps."""
-        return tuple(agent for app in self._apps.values() for agent in app.agents.values())
+        """All agents of all apps, and those that they use."""
+        roots = (agent for app in self._apps.values() for agent in app.agents.values())
+        return tuple(inner for root in roots for _, inner in walk(root))

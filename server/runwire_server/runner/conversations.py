@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from runwire_server.domain.content import JsonObject
-from runwire_server.domain.errors import InvalidRequestError
+from runwire_server.domain.errors import InvalidRequestError, NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.retention import Expiry
@@ -122,6 +122,40 @@ class Conversations:
     async def list_events(self, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
         """Return events by position, without the rules of `get`. Raises: NotFoundError."""
         return await self._store.list_session_events(self._resolved(key), query)
+
+    async def around(
+        self, key: SessionKey, event_id: str, *, before: int, after: int
+    ) -> tuple[list[SessionEvent], SessionEvent, list[SessionEvent]]:
+        """Return so many events before that one, the event, and so many after it, all by position.
+
+        Raises: NotFoundError (session, event).
+        """
+        key = self._resolved(key)
+        anchor = await self._event(key, event_id)
+        earlier: list[SessionEvent] = []
+        later: list[SessionEvent] = []
+        if before:
+            query = EventQuery(before=anchor.position, newest_first=True, limit=before)
+            earlier = await self._store.list_session_events(key, query)
+        if after:
+            query = EventQuery(after=anchor.position, limit=after)
+            later = await self._store.list_session_events(key, query)
+        return earlier[::-1], anchor, later
+
+    async def truncate(self, key: SessionKey, event_id: str) -> int:
+        """Delete the events after that one, all of them for an empty id. Return how many.
+
+        Raises: NotFoundError (session, event), BusyError when a run of the session has not ended.
+        """
+        key = self._resolved(key)
+        after = (await self._event(key, event_id)).position if event_id else 0
+        return await self._store.truncate_session(key, after=after, now=self._clock())
+
+    async def _event(self, key: SessionKey, event_id: str) -> SessionEvent:
+        found = await self._store.find_session_event(key, event_id)
+        if found is None:
+            raise NotFoundError("event", event_id)
+        return found
 
     async def append_track(self, key: SessionKey, track: str, payloads: Sequence[str]) -> list[TrackEvent]:
         """Append JSON texts to a track. Raises: NotFoundError."""

@@ -18,7 +18,7 @@ from runwire_server.domain.runs import Outcome, Run, RunError
 from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import Stop
 from runwire_server.runner.opening import started_draft
-from runwire_server.runner.voice import expired
+from runwire_server.runner.voice import left_open
 
 # What the session says in place of an answer, so that its history does not end with a question that nobody
 # answered (RUN-47 of the reference).
@@ -66,7 +66,7 @@ class Ending:
             drafts.append(journal.draft(ev.ErrorPayload(self.error)))
             if run.last_sequence:
                 opening.append(_failed_answer(run))
-        drafts += [journal.draft(payload) for payload in expired(run, self.stop_reason)]
+        drafts += [journal.draft(payload) for payload in left_open(run, self.stop_reason)]
         drafts.append(replace(journal.draft(self._completion(run)), author=run.key.app_name))
         version = run.mail.version if self.reads_mail else None
         try:

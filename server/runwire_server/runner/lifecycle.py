@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import uuid4
 
 from runwire_server.agents.agent import Agent
+from runwire_server.agents.paths import walk
 from runwire_server.domain.errors import PreconditionError
 
 _logger = logging.getLogger(__name__)
@@ -25,10 +26,15 @@ class AgentState(StrEnum):
 
 
 class Lifecycle:
-    """The life of all agents of a server. An agent without hooks goes through the same stages."""
+    """The life of all agents of a server, those that others use among them.
+
+    An agent without hooks goes through the same stages.
+    """
 
     def __init__(self, agents: Iterable[Agent], *, hook_seconds_max: float = _HOOK_SECONDS_MAX) -> None:
         self._lives = {id(agent): _Life(agent) for agent in agents}
+        for life in self._lives.values():
+            life.needs = [self._lives[id(inner)] for _, inner in walk(life.agent)]
         self._hook_seconds_max = hook_seconds_max
 
     def state(self, agent: Agent) -> AgentState:
@@ -44,17 +50,17 @@ class Lifecycle:
                 group.create_task(self._try_start(life))
 
     async def ready(self, agent: Agent) -> None:
-        """Return when the agent has started. Raises: PreconditionError (AGENT_NOT_STARTED)."""
-        life = self._lives[id(agent)]
-        if life.state is AgentState.CREATED:
-            async with life.lock:
-                await self._try_start(life)
-        if not life.has_started:
-            raise PreconditionError(
-                f"agent {agent.name!r} is not started: {life.why or life.state.value}",
-                "AGENT_NOT_STARTED",
-                agent=agent.name,
-            )
+        """Return when the agent, and all that it uses, has started. Raises: PreconditionError (AGENT_NOT_STARTED)."""
+        for life in self._lives[id(agent)].needs:
+            if life.state is AgentState.CREATED:
+                async with life.lock:
+                    await self._try_start(life)
+            if not life.has_started:
+                raise PreconditionError(
+                    f"agent {life.agent.name!r} is not started: {life.why or life.state.value}",
+                    "AGENT_NOT_STARTED",
+                    agent=life.agent.name,
+                )
 
     @contextmanager
     def at_work(self, agent: Agent) -> Iterator[None]:
@@ -106,6 +112,8 @@ class _Life:
         self.run_count = 0
         self.why = ""
         self.lock = asyncio.Lock()
+        # Itself, and all agents that it uses.
+        self.needs: list[_Life] = []
 
     @property
     def has_started(self) -> bool:

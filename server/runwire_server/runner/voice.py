@@ -124,11 +124,7 @@ async def settle(journal: Journal) -> None:
     fresh = {q.id: answer for q in run.questions if not q.is_settled and (answer := run.mail.answer_to(q))}
     if not fresh:
         return
-    resolved = [
-        ev.ApprovalResolved(q.id, answer.decision, answer.decided_by, answer.comment, answer.arguments)
-        for q in run.questions
-        if (answer := fresh.get(q.id)) is not None and q.kind is QuestionKind.APPROVAL
-    ]
+    resolved = [payload for q in run.questions if (payload := _resolution(q, fresh.get(q.id))) is not None]
     await journal.write(
         [journal.draft(payload) for payload in resolved],
         record=lambda run: replace(
@@ -137,13 +133,23 @@ async def settle(journal: Journal) -> None:
     )
 
 
-def expired(run: Run, why: str) -> list[ev.DurablePayload]:
-    """Return what a log says of approvals that will not be answered any more."""
-    return [
-        ev.ApprovalResolved(q.id, Decision.EXPIRED, comment=why)
-        for q in run.open_questions
-        if q.kind is QuestionKind.APPROVAL
-    ]
+def left_open(run: Run, why: str) -> list[ev.DurablePayload]:
+    """Return what the log of a run that ends still has to say of approvals: an answer that came too late, or none."""
+    resolved: list[ev.DurablePayload] = []
+    for question in run.questions:
+        if question.kind is QuestionKind.APPROVAL and not question.is_settled:
+            answer = run.mail.answer_to(question)
+            late = ev.ApprovalResolved(question.id, Decision.EXPIRED, comment=why)
+            resolved.append(_resolution(question, answer) or late)
+    return resolved
+
+
+def _resolution(question: Question, answer: Answer | None) -> ev.ApprovalResolved | None:
+    if answer is None or question.kind is not QuestionKind.APPROVAL:
+        return None
+    return ev.ApprovalResolved(
+        question.id, answer.decision, answer.decided_by, answer.comment, answer.arguments
+    )
 
 
 def _settled(question: Question) -> Question:

@@ -12,18 +12,6 @@ _LATER = "it comes with a later version"
 class PlannedSessionMethods(session_service_pb2_grpc.SessionServiceServicer):
     """What SessionService cannot do yet."""
 
-    async def GetEventWindow(
-        self, request: session_pb.GetEventWindowRequest, context: Any
-    ) -> session_pb.GetEventWindowResponse:
-        """Not yet."""
-        raise NotImplementedYetError("reading around an event", f"{_LATER}; ListEvents reads them all")
-
-    async def TruncateSession(
-        self, request: session_pb.TruncateSessionRequest, context: Any
-    ) -> session_pb.TruncateSessionResponse:
-        """Not yet."""
-        raise NotImplementedYetError("truncating a session", _LATER)
-
     async def CreateSummary(
         self, request: session_pb.CreateSummaryRequest, context: Any
     ) -> session_pb.CreateSummaryResponse:

@@ -1,6 +1,7 @@
 """SessionService: converts, calls the conversations once, and converts back."""
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -93,6 +94,28 @@ class SessionService(PlannedSessionMethods):
         shown = _fitting(session_event_to_proto(event) for event in events)
         is_cut = len(events) == query.limit or len(shown) < len(events)
         return pb.ListEventsResponse(events=shown, next_page_token=str(shown[-1].position) if is_cut else "")
+
+    async def GetEventWindow(
+        self, request: pb.GetEventWindowRequest, context: Any
+    ) -> pb.GetEventWindowResponse:
+        """Read the events around one; fewer, of those next to it, when more do not fit a response."""
+        key, asked = validate.get_event_window_request(request)
+        before, anchor, after = await self._conversations.around(
+            key, asked.event_id, before=asked.before, after=asked.after
+        )
+        # By their distance from the anchor, so that what is left out is what is farthest.
+        pairs = zip_longest(reversed(before), after)
+        nearest = [anchor, *(item for pair in pairs for item in pair if item is not None)]
+        shown = _fitting(session_event_to_proto(item) for item in nearest)
+        return pb.GetEventWindowResponse(events=sorted(shown, key=lambda item: item.position))
+
+    async def TruncateSession(
+        self, request: pb.TruncateSessionRequest, context: Any
+    ) -> pb.TruncateSessionResponse:
+        """Delete the events after one."""
+        key, event_id = validate.truncate_session_request(request)
+        count = await self._conversations.truncate(key, event_id)
+        return pb.TruncateSessionResponse(deleted_count=count)
 
     async def GetState(self, request: pb.GetStateRequest, context: Any) -> pb.GetStateResponse:
         """Read one tier of state."""

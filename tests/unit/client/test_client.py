@@ -48,7 +48,7 @@ async def test_a_conversation_goes_on_in_the_session_that_the_server_made() -> N
     )
     async with serving(runner) as address, Client(address, user_id="u") as client:
         conversation = client.conversation()
-        said = [await conversation.send("hi"), await conversation.send("again")]
+        said = [await conversation.chat("hi"), await conversation.chat("again")]
 
     assert said == ["one", "two"]
     assert [request.session_id for request in runner.runs] == ["", "made"]

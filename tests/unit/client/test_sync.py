@@ -6,10 +6,23 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
-from scripted_server import Hang, ScriptedRunner, Step, answer, delta, ended, serving, started
+from scripted_server import (
+    Answers,
+    Hang,
+    ScriptedRunner,
+    Step,
+    answer,
+    asks,
+    delta,
+    ended,
+    resolved,
+    serving,
+    started,
+)
 
-from runwire import CallError
+from runwire import CallError, RunFailedError
 from runwire.sync import Client
+from runwire.v1 import event_pb2, run_pb2
 
 T = TypeVar("T")
 SCRIPT: list[Step] = [started(), delta("Hel", 0), answer("Hello", 2), ended(3)]
@@ -45,7 +58,7 @@ async def test_a_conversation_remembers_its_session() -> None:
 
     def work(client: Client) -> tuple[str, str, str]:
         conversation = client.conversation()
-        return conversation.send("hi"), conversation.send("again"), conversation.session_id
+        return conversation.chat("hi"), conversation.chat("again"), conversation.session_id
 
     said = await beside(runner, work)
 
@@ -94,3 +107,73 @@ async def test_closing_ends_the_thread_also_when_a_run_is_left_open() -> None:
     thread = await beside(ScriptedRunner([started(), Hang()]), work)
 
     assert not thread.is_alive()
+
+
+async def test_messages_and_their_pieces_come_without_await() -> None:
+    def work(client: Client) -> tuple[list[str], list[list[str]], list[str], list[str]]:
+        with client.run("hi") as run:
+            pieces = [list(stream) for stream in run.message_streams()]
+            whole = [message.content for message in run.messages()]
+            (stream,) = run.message_streams()
+            return whole, pieces, list(stream), [stream.message().content, stream.message_id]
+
+    done = await beside(ScriptedRunner(SCRIPT), work)
+
+    assert done == (["Hello"], [["Hel", "lo"]], ["Hello"], ["Hello", "m1"])
+
+
+async def test_a_run_that_fails_raises_after_its_messages() -> None:
+    script: list[Step] = [started(), answer("one", 2), ended(3, run_pb2.OUTCOME_FAILED, "no")]
+
+    def work(client: Client) -> list[str]:
+        found: list[str] = []
+        with client.run("hi") as run, pytest.raises(RunFailedError):  # noqa: PT012
+            for message in run.messages():
+                found.append(message.content)  # noqa: PERF401 -- it raises
+        return found
+
+    assert await beside(ScriptedRunner(script), work) == ["one"]
+
+
+async def test_an_ordinary_function_answers_from_a_thread_of_its_own() -> None:
+    runner = ScriptedRunner([started(), asks(2), Answers(1), resolved(3), answer("sent", 4), ended(5)])
+
+    def work(client: Client) -> str:
+        def approve(asked: event_pb2.ApprovalRequested) -> bool:
+            # The loop is free meanwhile: the same client can be used.
+            return client.enqueue("other", asked.reason).message_id == "made"
+
+        return str(client.chat("hi", approve=approve))
+
+    assert await beside(runner, work) == "sent"
+    assert len(runner.resolved) == 1
+
+
+async def test_a_subscriber_in_one_thread_hears_what_another_sends() -> None:
+    runner = ScriptedRunner()
+    runner.of_run["r1"] = [SCRIPT, SCRIPT]
+
+    def work(client: Client) -> list[str]:
+        conversation = client.conversation()
+        kinds: list[str] = []
+        events = conversation.subscribe(["progress"])
+
+        heard = threading.Event()
+
+        def listen() -> None:
+            for event in events:
+                kinds.append(event.WhichOneof("payload"))
+                if kinds[-1] == "completion":
+                    heard.set()
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        conversation.send("hi", request_id="r1")
+        heard.wait(10)
+        conversation.close()
+        listener.join()
+        return kinds
+
+    kinds = await beside(runner, work)
+
+    assert kinds == ["run_started", "text_delta", "message", "completion"]

@@ -29,10 +29,12 @@ from runwire_server.transport.validate.session_records import (
 from runwire_server.transport.validate.sessions import (
     append_event_request,
     delete_state_request,
+    get_event_window_request,
     get_session_request,
     get_state_request,
     list_events_request,
     list_sessions_request,
+    truncate_session_request,
     update_state_request,
 )
 from runwire_server.transport.validate.tracks import (
@@ -51,6 +53,7 @@ __all__ = [
     "delete_state_request",
     "enqueue_message_request",
     "get_agent_request",
+    "get_event_window_request",
     "get_or_create_session_request",
     "get_session_request",
     "get_state_request",
@@ -65,6 +68,7 @@ __all__ = [
     "run_request",
     "run_status_request",
     "submit_tool_outputs_request",
+    "truncate_session_request",
     "update_session_request",
     "update_state_request",
     "wait_run_request",

@@ -48,7 +48,7 @@ def check_options(checks: Checks, options: run_pb2.RunOptions) -> None:
     for name, low, high in _LIMITS:
         checks.optional_number(options, "options.", name, low, high)
     for duration in ("max_run_duration", "waiting_timeout"):
-        if options.HasField(duration):  # type: ignore[arg-type]
+        if options.HasField(duration):
             checks.seconds(f"options.{duration}", getattr(options, duration), 0.001, DAY_SECONDS)
     checks.enum("options.session_policy", options.session_policy, run_pb2.SessionPolicy.values())
     checks.enum("options.on_limit", options.on_limit, run_pb2.LimitAction.values())

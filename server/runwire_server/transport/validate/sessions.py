@@ -48,6 +48,15 @@ class ListSessionsAsked:
     metadata_only: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WindowAsked:
+    """What GetEventWindow asks: so many events before and after that one."""
+
+    event_id: str
+    before: int
+    after: int
+
+
 def get_session_request(request: pb.GetSessionRequest) -> GetSessionAsked:
     """Check GetSession."""
     since = None
@@ -129,6 +138,24 @@ def list_events_request(request: pb.ListEventsRequest) -> tuple[SessionKey, Even
     else:
         query = EventQuery(after=max(request.after_position, token), limit=limit)
     return key, query
+
+
+def get_event_window_request(request: pb.GetEventWindowRequest) -> tuple[SessionKey, WindowAsked]:
+    """Check GetEventWindow."""
+    with Checks() as checks:
+        key = session_key(checks, request.key)
+        checks.name("event_id", request.event_id, is_required=True)
+        checks.number("before", request.before, 0, EVENTS_MAX)
+        checks.number("after", request.after, 0, EVENTS_MAX)
+    return key, WindowAsked(request.event_id, request.before, request.after)
+
+
+def truncate_session_request(request: pb.TruncateSessionRequest) -> tuple[SessionKey, str]:
+    """Check TruncateSession. An empty event id keeps no event."""
+    with Checks() as checks:
+        key = session_key(checks, request.key)
+        checks.name("event_id", request.event_id)
+    return key, request.event_id
 
 
 def get_state_request(request: pb.GetStateRequest) -> tuple[SessionKey, Tier]:
