@@ -1,5 +1,7 @@
 """A client that answers what runs ask: `python client.py [HOST:PORT]`, with app.py beside it being served."""
 
+# ruff: noqa: T201 -- it is a program
+
 import asyncio
 import sys
 from datetime import datetime
