@@ -46,6 +46,13 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(params=[kind for kind in STORES if kind != "memory"])
+def lasting_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty store of each kind that outlives its server and that several replicas can share."""
+    with empty_url(request.param, tmp_path) as url:
+        yield url
+
+
 @pytest.fixture
 def grpc_servicer() -> Any:
     """The app that is served: overridden by tests that need their own."""

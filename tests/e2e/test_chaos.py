@@ -8,7 +8,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, aclosing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -198,13 +198,18 @@ async def look_at_all(names: list[str], environment: dict[str, str], folder: Pat
 
 async def look_at(client: Client, run: Any) -> None:
     """Look at one run's log."""
-    events = [event async for event in client.run_events(run.request_id)]
+    # The wait of one that waits may be over just now.
+    while True:
+        events = [event async for event in client.run_events(run.request_id)]
+        run = await client.status(run.request_id)
+        if run.last_sequence == len(events):
+            break
     assert [event.sequence for event in events] == list(range(1, len(events) + 1)), run
     assert durable(events) == events
     completions = [event for event in events if event.HasField("completion")]
     if run.state in TERMINAL:
         assert completions == events[-1:], run
-        async with client.attach(run.request_id) as attached, aclosing(aiter(attached)):
+        async with client.attach(run.request_id) as attached:
             assert durable([event async for event in attached]) == events
     else:
         assert completions == []

@@ -7,7 +7,6 @@ import asyncio
 import os
 import random
 from collections.abc import Iterator
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,7 @@ async def test_what_clients_saw_is_there_after_kill_9(store: str, tmp_path: Path
     with server_process("chatty_app:app", cwd=tmp_path, **options) as server:
         async with Client(server.address, user_id="u") as client:
             for name, events in seen.items():
-                async with client.attach(name) as attached, aclosing(aiter(attached)):
+                async with client.attach(name) as attached:
                     log = durable([event async for event in attached])
                 shown = durable(events)
                 assert len(shown) > 10

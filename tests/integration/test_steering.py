@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import grpc
-import pytest
 
 from desk import SESSION, Desk, desk, refused
 from runwire.v1 import content_pb2, run_pb2
@@ -148,11 +147,9 @@ async def test_the_queue_of_messages_is_bounded(store_url: str) -> None:
         assert worker.texts()[-100:] == [str(number) for number in range(100)]
 
 
-async def test_a_run_on_another_replica_is_steered(store_url: str) -> None:
-    if store_url.startswith("memory"):
-        pytest.skip("memory is for one replica")
+async def test_a_run_on_another_replica_is_steered(lasting_store_url: str) -> None:
     worker = Worker()
-    async with desk(worker.app(), store_url) as one, desk(worker.app(), store_url) as two:
+    async with desk(worker.app(), lasting_store_url) as one, desk(worker.app(), lasting_store_url) as two:
         call = run(one)
         await eventually(lambda: worker.started == 1)
         await enqueue(two, "from afar")

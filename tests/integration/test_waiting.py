@@ -61,6 +61,7 @@ async def test_a_waiting_run_is_a_record_and_whoever_answers_lets_it_go_on(store
         answer = await at.resolve(run.pending[0].approval_id, comment="fine", decided_by="alice")
 
         assert not answer.already_resolved
+        assert answer.run.state != run_pb2.RUN_STATE_WAITING
         completion, events = await at.ended()
         assert (completion.outcome, completion.stop_reason) == (run_pb2.OUTCOME_COMPLETED, "stop")
         assert office.sent == ["bob"]
@@ -206,14 +207,12 @@ async def test_an_answer_that_comes_while_siblings_run_is_used_without_a_wait(st
         assert "run_state_changed" not in kinds(events)
 
 
-async def test_a_waiting_run_outlives_its_server(store_url: str) -> None:
-    if store_url.startswith("memory"):
-        pytest.skip("memory does not outlive its server")
-    async with desk(Office([call_turn("send", '{"to": "bob"}')]).app(), store_url) as at:
+async def test_a_waiting_run_outlives_its_server(lasting_store_url: str) -> None:
+    async with desk(Office([call_turn("send", '{"to": "bob"}')]).app(), lasting_store_url) as at:
         approval_id = (await at.start()).pending[0].approval_id
 
     office = Office([text_turn("done")])
-    async with desk(office.app(), store_url) as at:
+    async with desk(office.app(), lasting_store_url) as at:
         assert (await at.waiting()).state == run_pb2.RUN_STATE_WAITING
         await at.resolve(approval_id)
 
@@ -223,11 +222,9 @@ async def test_a_waiting_run_outlives_its_server(store_url: str) -> None:
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
 
 
-async def test_another_replica_takes_the_answer_and_goes_on(store_url: str) -> None:
-    if store_url.startswith("memory"):
-        pytest.skip("memory is for one replica")
+async def test_another_replica_takes_the_answer_and_goes_on(lasting_store_url: str) -> None:
     office = Office([call_turn("send", '{"to": "bob"}'), text_turn("done")])
-    async with desk(office.app(), store_url) as one, desk(office.app(), store_url) as two:
+    async with desk(office.app(), lasting_store_url) as one, desk(office.app(), lasting_store_url) as two:
         call = one.runs.Run(run_request("go", request_id="r", session_id="s"), timeout=CALL_SECONDS)
         seen = []
         async for response in call:
@@ -272,7 +269,7 @@ async def test_the_callers_deadline_counts_while_a_run_waits(store_url: str) -> 
 
         completion, _ = await at.ended()
 
-        assert completion.outcome == run_pb2.OUTCOME_TIMED_OUT
+        assert (completion.outcome, completion.stop_reason) == (run_pb2.OUTCOME_TIMED_OUT, "deadline")
 
 
 @pytest.mark.parametrize(

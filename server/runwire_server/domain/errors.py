@@ -55,7 +55,7 @@ class InvalidRequestError(RunwireError):
 
 
 class NotFoundError(RunwireError):
-    """The named thing does not exist. `kind` is run, session, agent or app."""
+    """The named thing does not exist. `kind` is run, session, agent, app, event, approval or tool_call."""
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"{kind} {name!r} does not exist")

@@ -87,6 +87,10 @@ class Activation:
         """Return the ending of a run that was stopped from outside."""
         return ending_of_stop(self._live.stop or Stop(Outcome.CANCELLED, "cancelled"))
 
+    async def take_messages(self) -> None:
+        """Put what users have queued into the log and the session. Raises: as Journal.write."""
+        await Voice(self._journal, self._journal.root, self._expire_time(self._journal.run)).take_messages()
+
     async def wait(self, worked_seconds: float) -> bool:
         """Make the run a record that nobody works on. Return False when there is news for it: it must go on.
 

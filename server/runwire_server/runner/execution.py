@@ -116,6 +116,9 @@ class Execution:
                         return None
                 elif not ending.reads_mail or await self._may_end(ending):
                     return ending
+                else:
+                    # Not every agent asks for what users say meanwhile.
+                    await self._activation.take_messages()
                 history = await self._history()
             return self._why_not()
         except NotFoundError as error:

@@ -19,6 +19,8 @@ from runwire_server.storage.port import Store
 
 _logger = logging.getLogger(__name__)
 _BATCH = 100
+# Those that cannot go on here, because this server does not have their agent, must not hide the others.
+_DUE_BATCH = 1000
 _MAIL_POLL_SECONDS = 1.0
 _RETENTION_POLL_SECONDS = 300.0
 _CLEANUP_JITTER = 0.1
@@ -101,12 +103,14 @@ class Keeper:
 
     async def _take_mail(self) -> None:
         if self._runner.live_count:
-            runs = await self._store.list_with_mail(self._settings.replica, limit=_BATCH)
+            # Those that it owns are those that are live here, and some that have just ended.
+            limit = self._runner.live_count + _BATCH
+            runs = await self._store.list_with_mail(self._settings.replica, limit=limit)
             self._runner.take_mail(runs)
 
     async def look_at_waiting(self) -> None:
         """Let runs go on that were answered, and end those whose wait is over or that were cancelled."""
-        for run in await self._store.list_due(self._settings.clock(), limit=_BATCH):
+        for run in await self._store.list_due(self._settings.clock(), limit=_DUE_BATCH):
             if self._runner.live_run(run.key) is None:
                 await self._runner.continue_run(run)
 

@@ -76,10 +76,11 @@ class LiveRun:
         self._grace_timer = asyncio.get_running_loop().call_later(self._grace, self.request_stop, stop)
 
     def arm_deadline(self, seconds: float, stop: Stop) -> None:
-        """Stop the run after that many seconds. Called once."""
-        self._deadline_timer = asyncio.get_running_loop().call_later(
-            max(seconds, 0.0), self.request_stop, stop
-        )
+        """Stop the run after that many seconds, or at once. Called once."""
+        if seconds <= 0:
+            self.request_stop(stop)
+        else:
+            self._deadline_timer = asyncio.get_running_loop().call_later(seconds, self.request_stop, stop)
 
     def request_stop(self, stop: Stop) -> None:
         """End the run from outside, now. The first wish counts."""

@@ -30,6 +30,8 @@ from runwire_server.runner.supervisor import Supervisor
 from runwire_server.storage.port import RunFilter, Store
 
 _logger = logging.getLogger(__name__)
+# How long an answer waits to see its run go on. It does not matter when that takes longer.
+_GOES_ON_SECONDS = 1.0
 # How long a cancel that came before its run is remembered (DESIGN §3).
 _CANCEL_MEMORY = timedelta(seconds=60)
 # When to look for a run whose creation had no answer: sooner than anyone waits for it, and until no answer can come.
@@ -224,9 +226,16 @@ class Runner:
         live = self._live.get(run.key)
         if live is not None:
             live.note_mail(run.mail)
-        if run.state is RunState.WAITING and run.has_news:
-            return await self._supervisor.finish("continue-run", self.continue_run(run)) or run
-        return run
+        if run.state is not RunState.WAITING or not run.has_news:
+            return run
+        claimed = await self._supervisor.finish("continue-run", self.continue_run(run))
+        live = self._live.get(run.key)
+        if claimed is None or live is None:
+            return claimed or run
+        if live.run.state is RunState.WAITING:
+            # Its next event says that it goes on, which is what whoever answered wants to hear.
+            await live.tail.wait(_GOES_ON_SECONDS)
+        return live.run
 
     async def continue_run(self, run: Run) -> Run | None:
         """Take a WAITING run and let it go on, or end, as its record says. Return it; None when it is left to others.

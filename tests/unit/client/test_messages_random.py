@@ -18,7 +18,7 @@ from runwire.run import RunStream
 from runwire.runs import RunCalls
 from runwire.v1 import event_pb2
 
-TEXTS = st.lists(st.text("aé🌍 ", max_size=12), max_size=5)
+TEXTS = st.lists(st.text("aé🌍 ", max_size=40), max_size=5)
 
 
 @dataclass
@@ -53,6 +53,10 @@ class RandomServer:
 
     def events(self, after: int) -> Iterator[event_pb2.Event]:
         """What is stored, what grows, and what comes; may break anywhere."""
+        while after and self.live and self.random.random() < 0.4:
+            missed = self.live.pop()  # while nobody listened
+            if not missed.partial:
+                self.log.append(missed)
         yield from [event for event in self.log if event.sequence > after]
         if growing := self._growing():
             yield growing
@@ -65,7 +69,7 @@ class RandomServer:
 
     def _growing(self) -> event_pb2.Event | None:
         """What a follower who comes late is given of the message that is being written; not by every server."""
-        if not self.live or not self.live[-1].partial or self.random.random() < 0.2:
+        if not self.live or not self.live[-1].partial or self.random.random() < 0.5:
             return None
         event = self.live[-1]
         piece = event.text_delta if event.HasField("text_delta") else event.tool_output_delta
@@ -100,12 +104,12 @@ class RandomCall:
                 await asyncio.sleep(0)
             self.event = event
             yield self
-            if random.random() < 0.1:
+            if random.random() < 0.25:
                 raise grpc.aio.AioRpcError(
                     grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata()
                 )
             if random.random() < 0.1:
-                self.event = reconnect(len(self._server.log))
+                self.event = reconnect(event.sequence)
                 yield self
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from runwire_server.domain.sessions import EventQuery
 from runwire_server.domain.streams import StreamOptions
 from runwire_server.models.model import EndChunk, TextChunk
 from runwire_server.models.scripted import ScriptedModel
+from runwire_server.runner.mailing import Mailing
 from support import call_turn, eventually, text_turn
 from unit.runner.conftest import Bench, objects
 
@@ -426,6 +428,29 @@ async def test_a_caller_who_leaves_while_starting_leaves_no_run_behind(bench: Be
 
     run = await bench.watching.status(RunKey("app", "r"))
     assert run.state.is_terminal
+
+
+async def test_an_agent_that_does_not_ask_for_messages_is_run_again_with_them(bench: Bench) -> None:
+    said = asyncio.Event()
+    heard: list[str] = []
+
+    async def work(context: AgentContext) -> Message:
+        heard.append(context.history[-1].content)
+        await said.wait()
+        return Message(Role.ASSISTANT, f"you said {heard[-1]}")
+
+    runner = bench.serve(FunctionAgent(work))
+    started = await bench.start("one")
+    await eventually(lambda: heard == ["one"])
+    mailing = Mailing(bench.store, runner, lambda: datetime.now(UTC))
+    await mailing.enqueue(started.run.key, Message(Role.USER, "two"))
+    said.set()
+
+    events = await bench.events(started)
+
+    assert heard == ["one", "two"]
+    assert completion(events).outcome is Outcome.COMPLETED
+    assert [text for _, text in await history(bench)] == ["one", "you said one", "two", "you said two"]
 
 
 async def test_length_is_a_stop_reason_of_a_completed_run(bench: Bench) -> None:

@@ -734,7 +734,7 @@ class Completion(_message.Message):
     """How it ended."""
     stop_reason: _builtins.str
     """Why it ended: stop, stop_error, return_direct, nothing_to_resume, error, max_llm_calls, max_tool_rounds,
-    max_total_tokens, output_invalid, length, cancelled, interrupted, no_follower, draining, deadline,
+    max_total_tokens, output_invalid, length, cancelled, no_follower, draining, deadline,
     max_run_duration, waiting_timeout, replica_lost.
     """
     last_sequence: _builtins.int

@@ -664,7 +664,7 @@ class Run(_message.Message):
     agent_name: _builtins.str
     """The agent at work."""
     attempt: _builtins.int
-    """How often a replica took the run; 1 unless a replica died. 0 while it is queued."""
+    """How often a replica took the run: 1 unless it has waited for answers, or a replica died. 0 while it is queued."""
     last_sequence: _builtins.int
     """The newest durable event; where to resume with Attach."""
     event_count: _builtins.int

@@ -639,9 +639,9 @@ class GetEventWindowRequest(_message.Message):
     event_id: _builtins.str
     """Around which event."""
     before: _builtins.int
-    """How many before it."""
+    """How many before it, at most 1000. What does not fit into 4 MiB is left out, the farthest first."""
     after: _builtins.int
-    """How many after it."""
+    """How many after it, at most 1000."""
     @_builtins.property
     def key(self) -> _session_pb2.SessionKey:
         """Of which session."""
@@ -695,7 +695,7 @@ class TruncateSessionRequest(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     EVENT_ID_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
-    """The last event to keep."""
+    """The last event to keep. Empty: keep none."""
     @_builtins.property
     def key(self) -> _session_pb2.SessionKey:
         """Which."""

@@ -209,7 +209,7 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def TruncateSession(self, request, context):
-        """Deletes the events after one, to edit and run again.
+        """Deletes the events after one, for good, to edit and run again. ABORTED while a run of the session has not ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

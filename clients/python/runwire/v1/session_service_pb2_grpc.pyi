@@ -58,7 +58,7 @@ class SessionServiceStub:
     GetEventWindow: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.GetEventWindowRequest, _session_service_pb2.GetEventWindowResponse]
     """Reads the events around one."""
     TruncateSession: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.TruncateSessionRequest, _session_service_pb2.TruncateSessionResponse]
-    """Deletes the events after one, to edit and run again."""
+    """Deletes the events after one, for good, to edit and run again. ABORTED while a run of the session has not ended."""
     GetState: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.GetStateRequest, _session_service_pb2.GetStateResponse]
     """Reads the state of one tier."""
     UpdateState: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.UpdateStateRequest, _session_service_pb2.UpdateStateResponse]
@@ -106,7 +106,7 @@ class SessionServiceAsyncStub(SessionServiceStub):
     GetEventWindow: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetEventWindowRequest, _session_service_pb2.GetEventWindowResponse]  # type: ignore[assignment]
     """Reads the events around one."""
     TruncateSession: _aio.UnaryUnaryMultiCallable[_session_service_pb2.TruncateSessionRequest, _session_service_pb2.TruncateSessionResponse]  # type: ignore[assignment]
-    """Deletes the events after one, to edit and run again."""
+    """Deletes the events after one, for good, to edit and run again. ABORTED while a run of the session has not ended."""
     GetState: _aio.UnaryUnaryMultiCallable[_session_service_pb2.GetStateRequest, _session_service_pb2.GetStateResponse]  # type: ignore[assignment]
     """Reads the state of one tier."""
     UpdateState: _aio.UnaryUnaryMultiCallable[_session_service_pb2.UpdateStateRequest, _session_service_pb2.UpdateStateResponse]  # type: ignore[assignment]
@@ -217,7 +217,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.TruncateSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.TruncateSessionResponse, _abc.Awaitable[_session_service_pb2.TruncateSessionResponse]]:
-        """Deletes the events after one, to edit and run again."""
+        """Deletes the events after one, for good, to edit and run again. ABORTED while a run of the session has not ended."""
 
     @_abc_1.abstractmethod
     def GetState(
