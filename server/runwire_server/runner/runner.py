@@ -17,7 +17,15 @@ from runwire_server.domain.errors import (
     UnavailableError,
 )
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
-from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run, RunState, SessionPolicy
+from runwire_server.domain.runs import (
+    NOBODY,
+    CancelMode,
+    CancelRequest,
+    Outcome,
+    Run,
+    RunState,
+    SessionPolicy,
+)
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.plugins.plugin import Plugin
 from runwire_server.runner.activation import Workshop
@@ -81,6 +89,7 @@ class Runner:
         self._settings = settings
         self._live: dict[RunKey, LiveRun] = {}
         self._starting: set[RunKey] = set()
+        self._continuing: set[RunKey] = set()
         self._draining = False
 
     @property
@@ -224,17 +233,38 @@ class Runner:
         live = self._live.get(run.key)
         if live is not None:
             live.note_mail(run.mail)
-        if run.state is RunState.WAITING and run.has_news:
+        if run.state is RunState.WAITING and run.has_news and self._may_take(run):
             return await self._supervisor.finish("continue-run", self.continue_run(run)) or run
         return run
+
+    def _may_take(self, run: Run) -> bool:
+        """Whether no other replica is taking the run: that one looks at its mail again before it waits."""
+        return run.owner in {NOBODY, self._settings.replica}
 
     async def continue_run(self, run: Run) -> Run | None:
         """Take a WAITING run and let it go on, or end, as its record says. Return it; None when it is left to others.
 
         They look at it soon: it is due. Raises: UnavailableError, NotFoundError (run).
         """
-        if self._draining or len(self._live) >= self._settings.live_runs_max:
+        if self._draining or len(self._live) >= self._settings.live_runs_max or self._is_at_work(run):
             return None
+        self._continuing.add(run.key)
+        try:
+            return await self._continue(run)
+        finally:
+            self._continuing.discard(run.key)
+
+    def _is_at_work(self, run: Run) -> bool:
+        """Whether a run that waits goes on here already: its record says that it waits until its first event does not.
+
+        Taking it once more would let two tasks of this server work on it, which no fencing can tell apart.
+        """
+        if run.key in self._continuing:
+            return True
+        live = self._live.get(run.key)
+        return live is not None and not live.is_over and live.run.owner == self._settings.replica
+
+    async def _continue(self, run: Run) -> Run | None:
         try:
             agent = self._catalog.app(run.key.app_name).agent(run.agent_name)
             await self._lifecycle.ready(agent)
@@ -315,7 +345,7 @@ class Runner:
         live = self._live.get(key)
         if live is not None:
             live.cancel(request)
-        if run is not None and run.state is RunState.WAITING:
+        if run is not None and run.state is RunState.WAITING and self._may_take(run):
             run = await self._supervisor.finish("cancel-waiting", self.continue_run(run)) or run
         return run, is_changed
 
