@@ -8,12 +8,9 @@ from dataclasses import dataclass, replace
 from runwire_server.agents.agent import Agent
 from runwire_server.domain import events as ev
 from runwire_server.domain.errors import (
-    AgentError,
     FencedError,
-    HookError,
     NotFoundError,
     StaleMailError,
-    StopError,
     UnavailableError,
     WritesLostError,
 )
@@ -33,7 +30,6 @@ from runwire_server.storage.port import Store
 _logger = logging.getLogger(__name__)
 _QUEUE_POLL_SECONDS = 0.5
 _CLOSE_RETRY_SECONDS_MAX = 5.0
-_BROKEN = (UnavailableError, HookError, StopError, AgentError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +105,16 @@ class Execution:
             else:
                 history = await self._begin()
             while history is not None:
+                unread = self._live.run.mail.messages[:1]
                 ending = await self._activation.run(history)
                 if ending is None:
                     worked = (self._clock() - self._began).total_seconds()
                     if await self._activation.wait(worked):
                         return None
-                elif not ending.reads_mail or await self._may_end(ending):
+                elif not ending.reads_mail or (unread and unread == self._live.run.mail.messages[:1]):
+                    # Not every agent reads its mail: one that did not when it could is not asked again.
+                    return ending
+                elif await self._may_end(ending):
                     return ending
                 history = await self._history()
             return self._why_not()
@@ -122,7 +122,10 @@ class Execution:
             if error.kind != "session":
                 raise
             return ending_of_failure(error, _logger, self._live.run)
-        except _BROKEN as error:
+        except FencedError:
+            raise
+        except Exception as error:
+            # Whatever it is: a run that is dropped here would stay open, and block its session, for ever.
             return ending_of_failure(error, _logger, self._live.run)
 
     def _why_not(self) -> Ending:
