@@ -89,3 +89,26 @@ async def test_a_message_that_comes_during_a_tool_that_answers_directly_is_answe
         events = [response.event async for response in call]
         assert events[-1].completion.outcome == run_pb2.OUTCOME_COMPLETED
         assert [m.content for m in model.requests[-1].messages][-2:] == ["worked", "more"]
+
+
+def _approval_app(sent: list[str]) -> App:
+    async def send(to: str) -> str:
+        """Send a letter."""
+        sent.append(to)
+        return "sent"
+
+    model = ScriptedModel([call_turn("send", '{"to": "bob"}'), text_turn("done"), text_turn("next")])
+    return App("test", [LlmAgent("agent", model=model, tools=[function_tool(send, requires_approval=True)])])
+
+
+async def test_a_full_server_lets_the_run_go_on_that_its_queue_waits_for(store_url: str) -> None:
+    sent: list[str] = []
+    async with desk(_approval_app(sent), store_url, runs_max=1) as at:
+        run = await at.start()
+        await eventually(lambda: at.service.runner.live_count == 0)
+        behind = at.runs.Run(run_request("next", request_id="r2", session_id="s"), timeout=CALL_SECONDS)
+        await eventually(lambda: at.service.runner.live_count == 1)
+        await at.resolve(run.pending[0].approval_id)
+        events = [response.event async for response in behind]
+        assert events[-1].completion.outcome == run_pb2.OUTCOME_COMPLETED
+        assert sent == ["bob"]

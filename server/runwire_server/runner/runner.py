@@ -246,13 +246,18 @@ class Runner:
 
         They look at it soon: it is due. Raises: UnavailableError, NotFoundError (run).
         """
-        if self._draining or len(self._live) >= self._settings.live_runs_max or self._is_at_work(run):
+        if self._draining or self._has_no_room(run) or self._is_at_work(run):
             return None
         self._continuing.add(run.key)
         try:
             return await self._continue(run)
         finally:
             self._continuing.discard(run.key)
+
+    def _has_no_room(self, run: Run) -> bool:
+        """Whether this server is full. Runs that are queued behind a run of their session cannot make room for it."""
+        is_full = len(self._live) >= self._settings.live_runs_max
+        return is_full and all(live.run.session != run.session for live in self._live.values())
 
     def _is_at_work(self, run: Run) -> bool:
         """Whether a run that waits goes on here already: its record says that it waits until its first event does not.
