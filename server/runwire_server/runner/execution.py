@@ -100,33 +100,33 @@ class Execution:
     async def _work(self) -> Ending | None:
         """Do the run's work and say how it ended; None: it waits. Raises: FencedError, NotFoundError (run)."""
         try:
-            if self._live.is_continued:
-                history = await self._continue()
-            else:
-                history = await self._begin()
-            while history is not None:
-                unread = self._live.run.mail.messages[:1]
-                ending = await self._activation.run(history)
-                if ending is None:
-                    worked = (self._clock() - self._began).total_seconds()
-                    if await self._activation.wait(worked):
-                        return None
-                elif not ending.reads_mail or (unread and unread == self._live.run.mail.messages[:1]):
-                    # Not every agent reads its mail: one that did not when it could is not asked again.
-                    return ending
-                elif await self._may_end(ending):
-                    return ending
-                history = await self._history()
-            return self._why_not()
+            return await self._activate()
+        except FencedError:
+            raise
         except NotFoundError as error:
             if error.kind != "session":
                 raise
             return ending_of_failure(error, _logger, self._live.run)
-        except FencedError:
-            raise
-        except Exception as error:
-            # Whatever it is: a run that is dropped here would stay open, and block its session, for ever.
+        except Exception as error:  # noqa: BLE001 -- a run dropped here would block its session for ever
             return ending_of_failure(error, _logger, self._live.run)
+
+    async def _activate(self) -> Ending | None:
+        """Let the agent work until it has answered all that was said, or waits. See _work."""
+        history = await (self._continue() if self._live.is_continued else self._begin())
+        while history is not None:
+            unread = self._live.run.mail.messages[:1]
+            ending = await self._activation.run(history)
+            if ending is None:
+                worked = (self._clock() - self._began).total_seconds()
+                if await self._activation.wait(worked):
+                    return None
+            elif not ending.reads_mail or (unread and unread == self._live.run.mail.messages[:1]):
+                # Not every agent reads its mail: one that did not when it could is not asked again.
+                return ending
+            elif await self._may_end(ending):
+                return ending
+            history = await self._history()
+        return self._why_not()
 
     def _why_not(self) -> Ending:
         """Return the ending of a run that had no reason to work."""
