@@ -241,6 +241,14 @@ class Runner:
         """Whether no other replica is taking the run: that one looks at its mail again before it waits."""
         return run.owner in {NOBODY, self._settings.replica}
 
+    def has_agent(self, run: Run) -> bool:
+        """Whether this server has the run's app and agent (any more)."""
+        try:
+            self._catalog.app(run.key.app_name).agent(run.agent_name)
+        except NotFoundError:
+            return False
+        return True
+
     async def continue_run(self, run: Run) -> Run | None:
         """Take a WAITING run and let it go on, or end, as its record says. Return it; None when it is left to others.
 
@@ -260,7 +268,7 @@ class Runner:
         return is_full and all(live.run.session != run.session for live in self._live.values())
 
     def _is_at_work(self, run: Run) -> bool:
-        """Whether a run that waits goes on here already: its record says that it waits until its first event does not.
+        """Whether a run that waits goes on here already. Its record says so only after its first write.
 
         Taking it once more would let two tasks of this server work on it, which no fencing can tell apart.
         """
