@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from desk import desk
-from runwire.v1 import content_pb2, run_pb2
+from desk import SESSION, desk
+from runwire.v1 import content_pb2, event_pb2, run_pb2
 from runwire.v1 import runner_service_pb2 as pb
+from runwire.v1 import session_service_pb2 as spb
 from runwire_server.agents.agent import AgentContext, AgentDescription
 from runwire_server.app import App, LlmAgent
 from runwire_server.domain.content import Message, Role
@@ -112,3 +113,29 @@ async def test_a_full_server_lets_the_run_go_on_that_its_queue_waits_for(store_u
         events = [response.event async for response in behind]
         assert events[-1].completion.outcome == run_pb2.OUTCOME_COMPLETED
         assert sent == ["bob"]
+
+
+async def test_an_approved_call_is_made_however_much_was_said_meanwhile(store_url: str) -> None:
+    sent: list[str] = []
+    async with desk(_approval_app(sent), store_url) as at:
+        run = await at.start()
+        for number in range(210):
+            said = event_pb2.Event()
+            said.message.message.content = f"n{number}"
+            await at.sessions.AppendEvent(
+                spb.AppendEventRequest(key=SESSION, event=said), timeout=CALL_SECONDS
+            )
+        await at.resolve(run.pending[0].approval_id)
+        completion, _ = await at.ended()
+        assert (completion.outcome, sent) == (run_pb2.OUTCOME_COMPLETED, ["bob"])
+
+
+async def test_a_run_does_not_go_on_in_another_session_of_the_same_name(store_url: str) -> None:
+    sent: list[str] = []
+    async with desk(_approval_app(sent), store_url) as at:
+        run = await at.start()
+        await at.sessions.DeleteSession(spb.DeleteSessionRequest(key=SESSION), timeout=CALL_SECONDS)
+        await at.sessions.CreateSession(spb.CreateSessionRequest(key=SESSION), timeout=CALL_SECONDS)
+        await at.resolve(run.pending[0].approval_id)
+        completion, _ = await at.ended()
+        assert (completion.outcome, completion.error.code) == (run_pb2.OUTCOME_FAILED, "SESSION_DELETED")

@@ -1,10 +1,11 @@
 """Which mail a run takes: the rules for messages that steer it and for answers to what it asked."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from runwire_server.domain.content import ToolResult
+from runwire_server.domain.content import Message, ToolResult
 from runwire_server.domain.errors import LimitExceededError, NotFoundError, PreconditionError
 from runwire_server.domain.mail import Answer, QuestionKind, QueuedMessage, RunMail
 from runwire_server.domain.runs import Run
@@ -23,8 +24,9 @@ def with_message(run: Run, queued: QueuedMessage) -> RunMail:
     if queued.id in mail.read_ids or any(queued.id == other.id for other in mail.messages):
         return mail
     check_open(run)
-    chars = sum(len(other.message.content) for other in (*mail.messages, queued))
-    if len(mail.messages) >= QUEUED_MESSAGES_MAX or chars > QUEUED_CHARS_MAX:
+    chars = sum(_weight(other.message) for other in (*mail.messages, queued))
+    # One message may be as large as a message may be.
+    if len(mail.messages) >= QUEUED_MESSAGES_MAX or (mail.messages and chars > QUEUED_CHARS_MAX):
         raise LimitExceededError("the run has too many unread messages")
     if len(mail.messages) + len(mail.read_ids) >= MESSAGES_MAX:
         raise LimitExceededError(f"the run has been sent {MESSAGES_MAX} messages")
@@ -91,6 +93,15 @@ def with_outputs(run: Run, outputs: Sequence[ToolResult], now: datetime) -> RunM
         return run.mail
     check_open(run)
     return run.mail.with_answers(*answers)
+
+
+def _weight(message: Message) -> int:
+    """Return about how many characters the message takes in the run's record, which is written with all its mail."""
+    parts = sum(
+        len(part.text or "") + len(part.inline_data or b"") + len(part.uri or "") + len(json.dumps(part.data))
+        for part in message.parts
+    )
+    return len(message.content) + len(message.reasoning_content) + parts
 
 
 def check_open(run: Run) -> None:

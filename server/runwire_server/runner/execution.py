@@ -170,7 +170,11 @@ class Execution:
         for question in run.questions:
             self._journal.rounds.expect(self._journal.root.branch, question.message_id)
         await settle(self._journal)
-        return await self._history()
+        history = await self._history()
+        if not history.messages:
+            # There is a new session of that name, or none of what was said is left: not what was waited for.
+            raise NotFoundError("session", run.session.session_id)
+        return history
 
     async def _history(self) -> History:
         return await read_history(self._store, self._live.run, self._settings.session_hooks)

@@ -10,6 +10,7 @@ from runwire_server.domain.content import Message, Role, failed_result, unanswer
 from runwire_server.domain.mail import NO_MAIL
 from runwire_server.domain.runs import Run, RunInput
 from runwire_server.domain.sessions import (
+    EVENTS_MAX,
     EventQuery,
     SessionEvent,
     event_messages,
@@ -71,8 +72,11 @@ async def read_history(store: Store, run: Run, hooks: SessionHooks = NO_HOOKS) -
 
     Raises: NotFoundError, UnavailableError, HookError.
     """
-    past = await read_window(store, run, HISTORY_EVENTS_MAX)
-    return await _shown(store, run, unanswered_last(past, run.key.request_id), hooks)
+    # However much others said while it waited, what it asked for itself must not be out of sight.
+    past = await read_window(store, run, EVENTS_MAX if run.questions else HISTORY_EVENTS_MAX)
+    past = unanswered_last(past, run.key.request_id)
+    users = [item for item in past[:-HISTORY_EVENTS_MAX] if is_user_event(item.event)]
+    return await _shown(store, run, window(past[-HISTORY_EVENTS_MAX:], users[-1] if users else None), hooks)
 
 
 async def _shown(store: Store, run: Run, past: Sequence[SessionEvent], hooks: SessionHooks) -> History:
