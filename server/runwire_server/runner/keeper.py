@@ -145,7 +145,7 @@ class Keeper:
             try:
                 if run.state is RunState.WAITING:
                     # Its replica died between taking it and going on with it.
-                    await self._runner.continue_run(run)
+                    await self._runner.continue_run(run, is_orphan=True)
                 else:
                     await self._close(run)
             except (FencedError, NotFoundError):

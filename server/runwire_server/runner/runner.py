@@ -17,7 +17,15 @@ from runwire_server.domain.errors import (
     UnavailableError,
 )
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
-from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run, RunState, SessionPolicy
+from runwire_server.domain.runs import (
+    NOBODY,
+    CancelMode,
+    CancelRequest,
+    Outcome,
+    Run,
+    RunState,
+    SessionPolicy,
+)
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.plugins.plugin import Plugin
 from runwire_server.runner.activation import Workshop
@@ -81,6 +89,7 @@ class Runner:
         self._settings = settings
         self._live: dict[RunKey, LiveRun] = {}
         self._starting: set[RunKey] = set()
+        self._continuing: set[RunKey] = set()
         self._draining = False
 
     @property
@@ -228,13 +237,30 @@ class Runner:
             return await self._supervisor.finish("continue-run", self.continue_run(run)) or run
         return run
 
-    async def continue_run(self, run: Run) -> Run | None:
+    async def continue_run(self, run: Run, *, is_orphan: bool = False) -> Run | None:
         """Take a WAITING run and let it go on, or end, as its record says. Return it; None when it is left to others.
 
-        They look at it soon: it is due. Raises: UnavailableError, NotFoundError (run).
+        They look at it soon: it is due, or somebody has it already, who reads its mail. `is_orphan`: that one is
+        dead. Raises: UnavailableError, NotFoundError (run).
         """
         if self._draining or len(self._live) >= self._settings.live_runs_max:
             return None
+        if run.key in self._continuing or not (is_orphan or self._is_free(run)):
+            return None
+        self._continuing.add(run.key)
+        try:
+            return await self._continue(run)
+        finally:
+            self._continuing.discard(run.key)
+
+    def _is_free(self, run: Run) -> bool:
+        """Whether nobody works on a WAITING run. Who has taken it may be at work with this very attempt by now."""
+        if run.owner == self._settings.replica:
+            # Taken, and the answer to that was lost.
+            return run.key not in self._live
+        return run.owner == NOBODY
+
+    async def _continue(self, run: Run) -> Run | None:
         try:
             agent = self._catalog.app(run.key.app_name).agent(run.agent_name)
             await self._lifecycle.ready(agent)
