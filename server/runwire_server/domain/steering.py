@@ -1,10 +1,11 @@
 """Which mail a run takes: the rules for messages that steer it and for answers to what it asked."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from runwire_server.domain.content import ToolResult
+from runwire_server.domain.content import Message, ToolResult
 from runwire_server.domain.errors import LimitExceededError, NotFoundError, PreconditionError
 from runwire_server.domain.mail import Answer, QuestionKind, QueuedMessage, RunMail
 from runwire_server.domain.runs import Run
@@ -23,12 +24,22 @@ def with_message(run: Run, queued: QueuedMessage) -> RunMail:
     if queued.id in mail.read_ids or any(queued.id == other.id for other in mail.messages):
         return mail
     check_open(run)
-    chars = sum(len(other.message.content) for other in (*mail.messages, queued))
+    chars = sum(_chars(other.message) for other in (*mail.messages, queued))
     if len(mail.messages) >= QUEUED_MESSAGES_MAX or chars > QUEUED_CHARS_MAX:
         raise LimitExceededError("the run has too many unread messages")
     if len(mail.messages) + len(mail.read_ids) >= MESSAGES_MAX:
         raise LimitExceededError(f"the run has been sent {MESSAGES_MAX} messages")
     return mail.with_message(queued)
+
+
+def _chars(message: Message) -> int:
+    """Return how large a message is: all of it is in the run's record until it is read. Bytes count as characters."""
+    chars = len(message.content) + len(message.reasoning_content)
+    for part in message.parts:
+        data = "" if part.data is None else json.dumps(part.data)
+        chars += sum(map(len, (part.text or "", part.uri or "", part.inline_data or b"", data)))
+        chars += len(part.media_type) + len(part.filename)
+    return chars
 
 
 def with_decision(run: Run, answer: Answer, now: datetime) -> RunMail:
