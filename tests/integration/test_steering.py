@@ -254,3 +254,19 @@ async def test_queued_runs_come_one_after_the_other(store_url: str) -> None:
             assert kinds([response.event async for response in call])[-1] == "completion"
         said = [e.message.message.content for e in await at.history()]
         assert said == [text for number in range(8) for text in (f"say {number}", "ok")]
+
+
+async def test_parts_count_for_the_size_of_the_queue(store_url: str) -> None:
+    worker = Worker()
+    async with desk(worker.app(), store_url) as at:
+        call = run(at)
+        await eventually(lambda: worker.started == 1)
+        message = content_pb2.Message(content="see", parts=[content_pb2.Part(text="x" * 700_000)])
+        request = pb.EnqueueMessageRequest(request_id="r", message=message)
+        await at.runs.EnqueueMessage(request, timeout=CALL_SECONDS)
+
+        code, _ = await refused(at.runs.EnqueueMessage(request, timeout=CALL_SECONDS))
+
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        worker.go_on.set()
+        call.cancel()

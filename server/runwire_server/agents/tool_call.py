@@ -7,9 +7,9 @@ from typing import Any
 
 from runwire_server.agents.agent import AgentContext, Ask
 from runwire_server.agents.toolbox import Toolbox
-from runwire_server.domain.content import ToolCall, ToolResult, clean_text, failed_result
+from runwire_server.domain.content import ToolCall, ToolResult, ToolStatus, clean_text, failed_result
 from runwire_server.domain.mail import Answer, Decision, QuestionKind
-from runwire_server.domain.toolcalls import parse_arguments
+from runwire_server.domain.toolcalls import is_failure, parse_arguments
 from runwire_server.plugins.plugin import Allow, Deny
 from runwire_server.plugins.plugin import Ask as AskFirst
 from runwire_server.tools.arguments import check_arguments
@@ -96,9 +96,7 @@ class CallDesk:
         if tool is not None:
             return Job(index, call, tool, arguments)
         if answer is not None and answer.output is not None:
-            content = clean_text(answer.output.content)
-            result = replace(answer.output, tool_call_id=call.id, tool_name=call.name, content=content)
-            return Job(index, call, result=result)
+            return Job(index, call, result=_told_by_caller(call, answer.output))
         return Ask(QuestionKind.TOOL_OUTPUT, call, self._message_id)
 
     def _checked(self, index: int, call: ToolCall) -> Mapping[str, Any] | Prepared:
@@ -144,6 +142,14 @@ def _done(index: int, call: ToolCall, result: ToolResult) -> Prepared:
 
 def _denied(call: ToolCall, reason: str) -> ToolResult:
     return failed_result(call, "DENIED", reason)
+
+
+def _told_by_caller(call: ToolCall, output: ToolResult) -> ToolResult:
+    """Return what the caller's tool has come to. The model sees only the content, so a failure must look like one."""
+    content = clean_text(output.content)
+    if output.status is ToolStatus.ERROR and not is_failure(content):
+        return failed_result(call, output.reason or "TOOL_FAILED", content)
+    return replace(output, tool_call_id=call.id, tool_name=call.name, content=content)
 
 
 def _refusal(answer: Answer) -> str:

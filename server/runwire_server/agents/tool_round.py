@@ -10,6 +10,7 @@ from runwire_server.domain.content import Message, Role, ToolCall, ToolResult, f
 from runwire_server.domain.errors import RunWaiting
 from runwire_server.domain.events import ToolResults
 from runwire_server.domain.mail import Answer
+from runwire_server.domain.rounds import result_parts
 from runwire_server.tools.tool import ToolMiddleware
 
 PARALLEL_CALLS_MAX = 8
@@ -68,9 +69,12 @@ class ToolRounds:
     async def _execute(self, message_id: str, jobs: Sequence[Job]) -> list[Message]:
         executor = Executor(self._context, self._middleware, self._parallel_max)
         results = await executor.execute(jobs)
-        payload = ToolResults(tuple(results), message_id)
-        shown = await self._context.output.emit(payload)
-        return result_messages((shown if isinstance(shown, ToolResults) else payload).results)
+        told: list[Message] = []
+        for part in result_parts(results):
+            payload = ToolResults(part, message_id)
+            shown = await self._context.output.emit(payload)
+            told += result_messages((shown if isinstance(shown, ToolResults) else payload).results)
+        return told
 
 
 def result_messages(results: Sequence[ToolResult]) -> list[Message]:

@@ -1,6 +1,6 @@
 """What has become of the tool calls of a run, as its log tells: for a run that ends in the middle of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runwire_server.domain.content import Role, ToolCall, ToolResult, failed_result
@@ -11,6 +11,10 @@ from runwire_server.domain.events import (
     ToolResults,
     ToolStarted,
 )
+
+_PART_BYTES_MAX = 2 * 1024 * 1024
+# What a result has beside its content, at most: ids and names.
+_RESULT_BYTES = 4096
 
 
 @dataclass(slots=True)
@@ -65,5 +69,21 @@ class Rounds:
                     )
                     yield branch, ToolFinished(result, index, 0.0)
             if found.finished:
-                results = tuple(result for _, result in sorted(found.finished.items()))
-                yield branch, ToolResults(results, found.message_id)
+                results = [result for _, result in sorted(found.finished.items())]
+                for part in result_parts(results):
+                    yield branch, ToolResults(part, found.message_id)
+
+
+def result_parts(results: Sequence[ToolResult]) -> Iterator[tuple[ToolResult, ...]]:
+    """Yield results in order, as many at a time as fit one event: what is larger than 4 MiB could not be sent."""
+    part: list[ToolResult] = []
+    size = 0
+    for result in results:
+        length = len(result.content.encode()) + _RESULT_BYTES
+        if part and size + length > _PART_BYTES_MAX:
+            yield tuple(part)
+            part, size = [], 0
+        part.append(result)
+        size += length
+    if part:
+        yield tuple(part)

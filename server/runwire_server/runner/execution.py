@@ -133,7 +133,8 @@ class Execution:
         if self._live.stop is not None:
             return self._activation.stopped()
         if run.state is RunState.WAITING:
-            self._live.request_stop(Stop(Outcome.TIMED_OUT, "waiting_timeout"))
+            is_late = run.deadline is not None and run.deadline <= self._clock()
+            self._live.request_stop(Stop(Outcome.TIMED_OUT, "deadline" if is_late else "waiting_timeout"))
             return self._activation.stopped()
         return Ending(Outcome.COMPLETED, "nothing_to_resume")
 

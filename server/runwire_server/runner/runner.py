@@ -254,7 +254,8 @@ class Runner:
     async def continue_run(self, run: Run) -> Run | None:
         """Take a WAITING run and let it go on, or end, as its record says. Return it; None when it is left to others.
 
-        They look at it soon: it is due. Raises: UnavailableError, NotFoundError (run).
+        They look at it soon: it is due, or somebody has it already, who reads its mail.
+        Raises: UnavailableError, NotFoundError (run).
         """
         if self._draining or self._has_no_room(run) or self._is_at_work(run):
             return None

@@ -16,6 +16,7 @@ from runwire_server.storage.port import RunFilter
 from runwire_server.transport import validate
 from runwire_server.transport.convert.events import event_to_proto, event_to_wire
 from runwire_server.transport.convert.runs import run_to_proto
+from runwire_server.transport.pages import fitting
 
 REQUEST_ID_KEY = "x-request-id"
 
@@ -89,9 +90,10 @@ class RunnerService(runner_service_pb2_grpc.RunnerServiceServicer):
         asked = validate.list_run_events_request(request)
         key = self._catalog.run_key(asked.app_name, asked.request_id)
         events = await self._watching.list_events(key, after=asked.after, limit=asked.limit)
+        shown = fitting(event_to_proto(event) for event in events)
+        is_cut = len(events) == asked.limit or len(shown) < len(events)
         return pb.ListRunEventsResponse(
-            events=[event_to_proto(event) for event in events],
-            next_page_token=str(events[-1].sequence) if len(events) == asked.limit else "",
+            events=shown, next_page_token=str(shown[-1].sequence) if is_cut else ""
         )
 
     async def EnqueueMessage(

@@ -1,10 +1,7 @@
 """SessionService: converts, calls the conversations once, and converts back."""
 
-from collections.abc import Iterable
 from itertools import zip_longest
-from typing import Any, TypeVar
-
-from google.protobuf.message import Message
+from typing import Any
 
 from runwire.v1 import session_service_pb2 as pb
 from runwire_server.runner.conversations import Conversations
@@ -15,12 +12,8 @@ from runwire_server.transport.convert.sessions import (
     session_to_proto,
     track_event_to_proto,
 )
+from runwire_server.transport.pages import fitting
 from runwire_server.transport.planned import PlannedSessionMethods
-
-T = TypeVar("T", bound=Message)
-# A page is cut before it outgrows the 4 MiB that clients take. An item has a tag and a length in it.
-_PAGE_BYTES_MAX = 4_000_000
-_ITEM_BYTES = 8
 
 
 class SessionService(PlannedSessionMethods):
@@ -47,7 +40,7 @@ class SessionService(PlannedSessionMethods):
         asked = validate.get_session_request(request)
         session, events = await self._conversations.get(asked.key, last=asked.last, since=asked.since)
         shown = session_to_proto(session)
-        newest = _fitting((session_event_to_proto(event) for event in reversed(events)), shown.ByteSize())
+        newest = fitting((session_event_to_proto(event) for event in reversed(events)), shown.ByteSize())
         return pb.GetSessionResponse(session=shown, events=reversed(newest))
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Any) -> pb.ListSessionsResponse:
@@ -91,7 +84,7 @@ class SessionService(PlannedSessionMethods):
         """List a session's events. A page's token is the position of its last event."""
         key, query = validate.list_events_request(request)
         events = await self._conversations.list_events(key, query)
-        shown = _fitting(session_event_to_proto(event) for event in events)
+        shown = fitting(session_event_to_proto(event) for event in events)
         is_cut = len(events) == query.limit or len(shown) < len(events)
         return pb.ListEventsResponse(events=shown, next_page_token=str(shown[-1].position) if is_cut else "")
 
@@ -106,7 +99,7 @@ class SessionService(PlannedSessionMethods):
         # By their distance from the anchor, so that what is left out is what is farthest.
         pairs = zip_longest(reversed(before), after)
         nearest = [anchor, *(item for pair in pairs for item in pair if item is not None)]
-        shown = _fitting(session_event_to_proto(item) for item in nearest)
+        shown = fitting(session_event_to_proto(item) for item in nearest)
         return pb.GetEventWindowResponse(events=sorted(shown, key=lambda item: item.position))
 
     async def TruncateSession(
@@ -148,7 +141,7 @@ class SessionService(PlannedSessionMethods):
         """List a track's observations. A page's token is the position of its last one."""
         key, asked = validate.list_track_events_request(request)
         found = await self._conversations.list_track(key, request.track, after=asked.after, limit=asked.limit)
-        shown = _fitting(track_event_to_proto(item) for item in found)
+        shown = fitting(track_event_to_proto(item) for item in found)
         is_cut = len(found) == asked.limit or len(shown) < len(found)
         return pb.ListTrackEventsResponse(
             events=shown, next_page_token=str(shown[-1].position) if is_cut else ""
@@ -158,14 +151,3 @@ class SessionService(PlannedSessionMethods):
         """Wait until all is durable."""
         await self._conversations.flush()
         return pb.FlushResponse()
-
-
-def _fitting(items: Iterable[T], size: int = 0) -> list[T]:
-    """Return as many as fit a response that has that size without them, from the first on; at least one."""
-    shown: list[T] = []
-    for item in items:
-        size += item.ByteSize() + _ITEM_BYTES
-        if shown and size > _PAGE_BYTES_MAX:
-            break
-        shown.append(item)
-    return shown

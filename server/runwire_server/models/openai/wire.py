@@ -56,10 +56,15 @@ def _response_format(schema: str) -> dict[str, Any]:
 
 
 def _tool(spec: ToolSpec) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": spec.name, "parameters": dict(spec.parameters) or _NO_PARAMETERS}
+    function: dict[str, Any] = {"name": spec.name, "parameters": _parameters(spec)}
     if spec.description:
         function["description"] = clean_text(spec.description)
     return {"type": "function", "function": function}
+
+
+def _parameters(spec: ToolSpec) -> dict[str, Any]:
+    """Return the schema of a tool's arguments. Strict servers want it to say that they are an object."""
+    return {"type": "object", **spec.parameters} if spec.parameters else _NO_PARAMETERS
 
 
 def _message(message: Message) -> dict[str, Any]:

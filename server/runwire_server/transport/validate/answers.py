@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from runwire.v1 import event_pb2
+from runwire.v1 import content_pb2, event_pb2
 from runwire.v1 import runner_service_pb2 as pb
 from runwire_server.domain.content import Message, ToolResult
 from runwire_server.domain.mail import Answer, Decision
+from runwire_server.domain.toolcalls import parse_arguments
 from runwire_server.transport.convert.content import message_from_proto, tool_result_from_proto
 from runwire_server.transport.validate.checks import CONTENT_BYTES_MAX, USER_ROLE, Checks, says_something
 
@@ -76,6 +77,11 @@ def resolve_approval_request(request: pb.ResolveApprovalRequest) -> ResolveAsked
         checks.content("arguments", request.arguments)
         if request.arguments and request.decision != event_pb2.APPROVAL_DECISION_APPROVED:
             checks.wrong("arguments", "can be given only with APPROVED")
+        elif request.arguments:
+            try:
+                parse_arguments(request.arguments)
+            except ValueError as error:
+                checks.wrong("arguments", f"must be a JSON object: {error}"[:200])
         checks.text("comment", request.comment, chars_max=_COMMENT_CHARS_MAX)
         checks.name("decided_by", request.decided_by)
     answer = Answer(
@@ -105,6 +111,7 @@ def submit_tool_outputs_request(request: pb.SubmitToolOutputsRequest) -> SubmitA
             seen.add(output.tool_call_id)
             if len(output.content.encode()) > _OUTPUT_BYTES_MAX:
                 checks.wrong(f"outputs[{index}].content", f"is larger than {_OUTPUT_BYTES_MAX} bytes")
+            checks.enum(f"outputs[{index}].status", output.status, content_pb2.ToolStatus.values())
             checks.name(f"outputs[{index}].reason", output.reason)
             size += len(output.content)
         if size > CONTENT_BYTES_MAX:

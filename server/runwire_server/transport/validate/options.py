@@ -106,15 +106,15 @@ def _check_tools(checks: Checks, field: str, tools: run_pb2.ToolSelection) -> No
             checks.wrong(f"{path}.name", "must be 1 to 64 letters, digits, '_' or '-'")
         checks.text(f"{path}.description", tool.description, chars_max=_SCHEMA_CHARS_MAX)
         if tool.parameters_schema:
-            _check_schema(checks, f"{path}.parameters_schema", tool.parameters_schema)
+            _check_schema(checks, f"{path}.parameters_schema", tool.parameters_schema, takes_object=True)
 
 
 def _is_tool_name(name: str) -> bool:
     return name.isascii() and 0 < len(name) <= 64 and name.replace("_", "a").replace("-", "a").isalnum()
 
 
-def _check_schema(checks: Checks, field: str, text: str) -> None:
-    """Check that a text is a JSON Schema of an object."""
+def _check_schema(checks: Checks, field: str, text: str, *, takes_object: bool = False) -> None:
+    """Check that a text is a JSON Schema, and with `takes_object` one of an object."""
     if len(text) > _SCHEMA_CHARS_MAX:
         checks.wrong(field, f"has {len(text)} characters; at most {_SCHEMA_CHARS_MAX} are allowed")
         return
@@ -123,7 +123,11 @@ def _check_schema(checks: Checks, field: str, text: str) -> None:
         if not isinstance(schema, dict):
             checks.wrong(field, "is not a JSON object")
             return
+        # What json.loads takes beyond the standard, no model provider does.
+        json.dumps(schema, allow_nan=False)
         Draft202012Validator.check_schema(schema)
+        if takes_object and schema.get("type", "object") != "object":
+            checks.wrong(field, "must be of type object: arguments are")
     except (ValueError, RecursionError) as error:
         checks.wrong(field, f"is not valid JSON: {str(error)[:200]}")
     except SchemaError as error:
