@@ -84,7 +84,7 @@ async def test_a_filter_changes_nothing_of_what_is_stored(store_url: str) -> Non
         return "worked"
 
     async with office(store_url, [call_turn("work"), text_turn("done")], tools=[work]) as at:
-        stream = pb.StreamOptions(modes=[pb.STREAM_MODE_CUSTOM])
+        stream = pb.StreamOptions(modes=["custom"])
         request = run_request("go", request_id="r", session_id="s", stream=stream)
         seen = [item.event async for item in at.at.runs.Run(request, timeout=CALL_SECONDS)]
         assert kinds(seen) == ["run_started", "completion"]
