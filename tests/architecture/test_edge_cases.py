@@ -28,7 +28,10 @@ def test_every_test_that_is_named_exists() -> None:
 def test_every_row_says_something() -> None:
     for series, number, what, answer in ROW.findall(PAGE.read_text()):
         assert what.strip(), (series, number)
-        assert TEST.search(answer) or answer.startswith(("our rule:", "later:", "not covered:")), (series, number)
+        assert TEST.search(answer) or answer.startswith(("our rule:", "later:", "not covered:")), (
+            series,
+            number,
+        )
 
 
 @pytest.mark.may_block

@@ -8,11 +8,16 @@ from typing import Any
 import grpc
 import pytest
 
-from desk import SESSION, refused
+from desk import SESSION, desk, refused
 from plugin_support import office, texts
-from runwire.v1 import content_pb2, run_pb2
+from runwire.v1 import content_pb2, event_pb2, run_pb2
 from runwire.v1 import runner_service_pb2 as pb
 from runwire.v1 import session_service_pb2 as session_pb
+from runwire_server.app import App, LlmAgent
+from runwire_server.domain.runs import RunError
+from runwire_server.models.model import RetryChunk
+from runwire_server.models.scripted import ScriptedModel
+from runwire_server.plugins.builtin import ApprovalPolicy
 from servers.shared import empty_url
 from support import CALL_SECONDS, call_turn, calls_turn, collect, kinds, run_request, text_turn
 
@@ -213,8 +218,6 @@ async def test_a_cancelled_call_that_was_not_accepted_leaves_no_run(store_url: s
 
 async def test_a_person_who_denies_denies_whatever_the_middleware(store_url: str) -> None:
     """D24: the denial does not pass through middleware at all, so none can choke on it."""
-    from runwire_server.plugins.builtin import ApprovalPolicy
-
     wrapped: list[str] = []
 
     async def wrap(invocation: Any, following: Any) -> Any:
@@ -229,8 +232,6 @@ async def test_a_person_who_denies_denies_whatever_the_middleware(store_url: str
     plugins = [ApprovalPolicy("always")]
     async with office(store_url, turns, plugins, tools=[send], tool_middleware=[wrap]) as at:
         run = await at.at.start()
-        from runwire.v1 import event_pb2
-
         await at.at.resolve(run.pending[0].approval_id, event_pb2.APPROVAL_DECISION_DENIED, comment="no")
         run = await at.at.waiting()
         assert wrapped == []
@@ -256,3 +257,48 @@ async def test_what_does_not_exist_is_not_found(store_url: str) -> None:
             assert (await refused(call))[0] is grpc.StatusCode.NOT_FOUND
         attach = runs.Attach(pb.AttachRequest(request_id="none"), timeout=CALL_SECONDS)
         assert (await refused(collect(attach)))[0] is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_refused_duplicate_leaves_nothing_in_the_session(store_url: str) -> None:
+    """EDGE-06, EDGE-09: another request under a known id is refused, and the first one is unaffected."""
+    worker = Worker()
+    async with office(store_url, [call_turn("work"), text_turn("done")], tools=[worker.tool()]) as at:
+        task = asyncio.get_running_loop().create_task(at.run())
+        await worker.started.wait()
+        assert (await refused(at.run("other")))[0] is grpc.StatusCode.ALREADY_EXISTS
+        worker.go_on.set()
+        assert (await task)[-1].completion.outcome == run_pb2.OUTCOME_COMPLETED
+        assert await at.history() == ["go", "", "done"]
+        assert (await refused(at.run("other")))[0] is grpc.StatusCode.ALREADY_EXISTS
+        assert await at.history() == ["go", "", "done"]
+
+
+async def test_a_model_that_says_nothing_is_no_error(store_url: str) -> None:
+    """E33, E58: an empty answer ends the run, and the next one works."""
+    async with office(store_url, [text_turn(), text_turn("hi")]) as at:
+        events = await at.run()
+        assert events[-1].completion.outcome == run_pb2.OUTCOME_COMPLETED
+        assert texts(events) in ([""], [])
+        assert texts(await at.run("again", request_id="r2")) == ["hi"]
+        assert at.asked() == ["go", "again"]
+
+
+async def test_a_cancel_ends_the_pause_before_a_retry(store_url: str) -> None:
+    """E59."""
+    model_error = RunError("model_error", "busy", "MODEL_UNAVAILABLE")
+
+    class Busy(ScriptedModel):
+        async def stream(self, request: Any) -> Any:
+            yield [RetryChunk(1, model_error, 3600.0)]
+            await asyncio.sleep(3600)
+
+    model = Busy([text_turn("hi")])
+    async with desk(App("test", [LlmAgent("agent", model=model)]), store_url) as at_desk:
+        call = at_desk.runs.Run(run_request("go", request_id="r"), timeout=CALL_SECONDS)
+        events = []
+        async for item in call:
+            events.append(item.event)
+            if item.event.HasField("model_retry"):
+                await at_desk.runs.Cancel(pb.CancelRequest(request_id="r"), timeout=CALL_SECONDS)
+        assert kinds(events) == ["run_started", "model_retry", "completion"]
+        assert events[-1].completion.outcome == run_pb2.OUTCOME_CANCELLED
