@@ -12,7 +12,7 @@ from runwire_server.domain.runs import Run, RunError
 from runwire_server.models.model import ModelRequest
 from runwire_server.plugins.event_rules import STRUCTURAL, WrongEventError, kept_identity, kept_partial
 from runwire_server.plugins.given import check_made, own_copy
-from runwire_server.plugins.guarded import HOOK_SECONDS_MAX, HookFailedError, call_hook, failed
+from runwire_server.plugins.guarded import HOOK_SECONDS_MAX, HookFailedError, call_hook, call_now, failed
 from runwire_server.plugins.plugin import DROP, Allow, Ask, Deny, HookContext, Plugin
 
 ToolVerdict = str | Allow | Ask | Deny
@@ -162,17 +162,19 @@ class RunPlugins:
     def on_partial(self, context: HookContext, payload: ev.PartialPayload) -> ev.PartialPayload | None:
         """Return what to show; None: nothing."""
         for plugin in self._of_partials:
+            name = _hook_name(plugin, "on_partial")
             try:
-                made = plugin.on_partial(context, payload)
+                made = call_now(name, plugin.on_partial, context, payload)
                 if made is DROP:
                     return None
                 if made is not None:
                     shown = kept_partial(payload, made)
                     check_made(shown)
                     payload = shown
-            except BaseException as error:  # noqa: BLE001 -- a guard
-                why = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
-                self._note(plugin, "on_partial", failed(_hook_name(plugin, "on_partial"), why).error_id)
+            except HookFailedError as error:
+                self._note(plugin, "on_partial", error.error_id)
+            except (WrongEventError, TypeError, ValueError) as error:
+                self._note(plugin, "on_partial", failed(name, error).error_id)
         return payload
 
     async def after_run(self, run: Run) -> None:

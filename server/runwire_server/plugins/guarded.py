@@ -46,6 +46,16 @@ async def call_hook(
         raise failed(name, RuntimeError(f"it raised {type(error).__name__}")) from None
 
 
+def call_now(name: str, hook: Callable[..., Any], *given: Any) -> Any:
+    """Call a hook that does not wait, and return what it returned. Raises: HookFailedError."""
+    try:
+        return hook(*given)
+    except Exception as error:
+        raise failed(name, error) from error
+    except BaseException as error:  # noqa: BLE001 -- a guard: nothing waits here, so nobody was cancelled
+        raise failed(name, RuntimeError(f"it raised {type(error).__name__}")) from None
+
+
 def failed(name: str, error: Exception) -> HookFailedError:
     """Log why a hook failed, and return what its caller raises."""
     error_id = uuid4().hex[:12]
