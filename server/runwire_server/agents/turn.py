@@ -53,10 +53,12 @@ class Turn:
                 await self._run_tools(stands_at)
                 self._context.output.checkpoint("tools")
                 continue
-            if stands_at is not None and (direct := self._direct_answer(stands_at)) is not None:
-                return direct
+            direct = None if stands_at is None else self._direct_answer(stands_at)
+            # Also before a tool's result is the answer: who said more meanwhile wants more than that.
             said = await self._context.output.take_messages()
             self._messages.extend(said)
+            if not said and direct is not None:
+                return direct
             if not said and (answer := self._last_answer()) is not None:
                 return answer
             if (answer := await self._ask_model()) is not None:

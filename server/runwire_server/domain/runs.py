@@ -253,6 +253,12 @@ class Run:
         """Whether something that it asked was answered, and it does not know yet."""
         return any(not q.is_settled and self.mail.answer_to(q) is not None for q in self.questions)
 
+    def waits_in_vain(self, now: datetime) -> bool:
+        """Whether the time is over for something that it asked and has not learned the answer of."""
+        return any(
+            not q.is_settled and q.expire_time is not None and q.expire_time <= now for q in self.questions
+        )
+
     @property
     def waits_its_turn(self) -> bool:
         """Whether earlier runs of its session come first."""

@@ -1,10 +1,12 @@
 """What a plugin may make of an event."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import replace
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import ToolResult
+from runwire_server.plugins.plugin import Verdict
 
 # What a log needs: who follows a run could not understand it without.
 STRUCTURAL = (
@@ -19,6 +21,23 @@ STRUCTURAL = (
 
 class WrongEventError(Exception):
     """A plugin made something of an event that it may not."""
+
+
+def kept_event(old: ev.DurablePayload, made: object) -> ev.DurablePayload | None:
+    """Return what a hook made of an event: None when it is dropped. Raises: WrongEventError."""
+    if made == old:
+        return old
+    if isinstance(old, STRUCTURAL):
+        raise WrongEventError(f"{type(old).__name__} cannot be changed or dropped")
+    if not isinstance(made, Verdict):
+        return kept_identity(old, made)
+    match old:
+        case ev.ToolResults():
+            raise WrongEventError("a call needs its result")
+        case ev.MessagePayload(message=message) if message.tool_calls:
+            raise WrongEventError("results need their calls")
+        case _:
+            return None
 
 
 def kept_identity(old: ev.DurablePayload, new: object) -> ev.DurablePayload:
@@ -50,6 +69,8 @@ def kept_identity(old: ev.DurablePayload, new: object) -> ev.DurablePayload:
 
 def kept_partial(old: ev.PartialPayload, new: object) -> ev.PartialPayload:
     """Return the replacement of a delta, which must be one of the same thing. Raises: WrongEventError."""
+    if inspect.iscoroutine(new):
+        new.close()  # else Python warns that nobody awaited it
     match old, new:
         case ev.ToolProgress(), ev.ToolProgress():
             return replace(new, tool_call_id=old.tool_call_id)

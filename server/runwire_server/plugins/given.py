@@ -1,34 +1,29 @@
 """What goes into hooks, and what comes out of them: copies of what could be changed, and a check of what is new."""
 
 import json
-from copy import deepcopy
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from runwire_server.domain.content import Message
-from runwire_server.models.model import ModelRequest
+
+T = TypeVar("T")
 
 
-def own_copy(value: Any) -> Any:
-    """Return something that a hook may change without anybody else noticing. What is frozen is shared."""
-    match value:
-        case Message(parts=parts) if any(part.data is not None for part in parts):
-            return replace(value, parts=deepcopy(parts))
-        case ModelRequest(messages=messages, tools=tools):
-            own = tuple(own_copy(message) for message in messages)
-            return replace(value, messages=own, tools=deepcopy(tools))
-        case _:
-            return value
+def own(value: T) -> T:
+    """Return the value with copies of all lists and mappings in it; the same object when there are none.
 
-
-def check_made(value: object, kinds: tuple[type, ...] = (object,)) -> None:
-    """Check what a hook made: one of these kinds, with text that UTF-8 can hold, and data that is JSON.
-
-    Raises: TypeError, ValueError, saying what is wrong.
+    Mappings become dicts. What is neither JSON nor a dataclass stays the same object.
     """
-    if not isinstance(value, kinds):
-        wanted = ", ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"returned {type(value).__name__}, not {wanted} or None")
+    copied: T = _own(value)
+    return copied
+
+
+def check_made(value: object) -> None:
+    """Check what a hook made: a log and a model take only text that is text, and data that is JSON.
+
+    Raises: TypeError, ValueError, saying which field is wrong.
+    """
     if isinstance(value, tuple):
         for item in value:
             check_made(item)
@@ -43,6 +38,35 @@ def check_made(value: object, kinds: tuple[type, ...] = (object,)) -> None:
             _check_json(name, inner)
         else:
             check_made(inner)
+
+
+def _own(value: Any) -> Any:
+    match value:
+        case str() | bytes() | int() | float() | None:
+            return value
+        case Message(parts=()):
+            return value  # most of a long history
+        case tuple():
+            items = tuple(_own(item) for item in value)
+            return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+        case list():
+            return [_own(item) for item in value]
+        case Mapping():
+            return {key: _own(item) for key, item in value.items()}
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return _own_fields(value)
+        case _:
+            return value
+
+
+def _own_fields(value: Any) -> Any:
+    changed = {}
+    for field in fields(value):
+        old = getattr(value, field.name)
+        new = _own(old)
+        if new is not old:
+            changed[field.name] = new
+    return replace(value, **changed) if changed else value
 
 
 def _check_text(name: str, text: object) -> None:

@@ -55,10 +55,10 @@ class HookContext:
 class Plugin:
     """Derive from it and override what you need. One object serves all runs; hooks may be called at the same time.
 
-    Hooks are called in the order of the plugins; each gets what the one before it made of the thing, and None leaves
-    it as it is. A hook that answers in place of the real thing ends the chain. A hook that raises, or takes longer
-    than 10 seconds, is left out this time: an event on the MONITOR channel and a metric say so, and the run goes
-    on. Only StopError ends the run.
+    Hooks are called in the order of the plugins; each gets its own copy of what the one before it made of the thing,
+    and None leaves it as it is. A hook that answers in place of the real thing ends the chain. A hook that raises, or
+    takes longer than 10 seconds, is left out this time: an event on the MONITOR channel and a metric say so, and the
+    run goes on. Only StopError ends the run.
     """
 
     @property
@@ -100,14 +100,17 @@ class Plugin:
         """Before an event gets into the log, and a user's message into the session.
 
         A payload of the same type replaces it; DROP leaves it out. What a log needs cannot be dropped, and its
-        replacement is refused: run_started, completion, changes of state, questions and their answers.
+        replacement is refused: run_started, completion, changes of state, questions and their answers; StopError
+        stops nothing there. Tool calls and their results can be changed, but not dropped. It is not called for
+        plugin failures.
         """
         return None
 
     def on_partial(self, context: HookContext, payload: PartialPayload) -> PartialPayload | Verdict | None:
         """Before a delta is shown. Called for every token: be quick, and do not wait.
 
-        DROP leaves it out; a replacement must keep its message.
+        DROP leaves it out; a replacement must keep its message. StopError counts as a failure here. A plugin that
+        fails at many deltas of a run is reported once.
         """
         return None
 

@@ -27,7 +27,7 @@ from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import LiveRun, Stop
 from runwire_server.runner.opening import History
 from runwire_server.runner.supervisor import Supervisor
-from runwire_server.runner.voice import Voice
+from runwire_server.runner.voice import Voice, settle
 from runwire_server.tools.tool import Tool, ToolMiddleware
 
 _logger = logging.getLogger(__name__)
@@ -100,6 +100,8 @@ class Activation:
         if not run.open_questions:
             if all(question.is_settled for question in run.questions):
                 raise AgentError("the agent waits for nothing", "AGENT_WAITS_FOR_NOTHING")
+            # An agent that does not look at the answers is asked once more, not for ever.
+            await settle(self._journal)
             return False
         due = min((q.expire_time for q in run.open_questions if q.expire_time is not None), default=None)
 

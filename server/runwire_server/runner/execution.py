@@ -8,12 +8,9 @@ from dataclasses import dataclass, replace
 from runwire_server.agents.agent import Agent
 from runwire_server.domain import events as ev
 from runwire_server.domain.errors import (
-    AgentError,
     FencedError,
-    HookError,
     NotFoundError,
     StaleMailError,
-    StopError,
     UnavailableError,
     WritesLostError,
 )
@@ -33,7 +30,6 @@ from runwire_server.storage.port import Store
 _logger = logging.getLogger(__name__)
 _QUEUE_POLL_SECONDS = 0.5
 _CLOSE_RETRY_SECONDS_MAX = 5.0
-_BROKEN = (UnavailableError, HookError, StopError, AgentError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,29 +100,32 @@ class Execution:
     async def _work(self) -> Ending | None:
         """Do the run's work and say how it ended; None: it waits. Raises: FencedError, NotFoundError (run)."""
         try:
-            if self._live.is_continued:
-                history = await self._continue()
-            else:
-                history = await self._begin()
-            while history is not None:
-                ending = await self._activation.run(history)
-                if ending is None:
-                    worked = (self._clock() - self._began).total_seconds()
-                    if await self._activation.wait(worked):
-                        return None
-                elif not ending.reads_mail or await self._may_end(ending):
-                    return ending
-                else:
-                    # Not every agent asks for what users say meanwhile.
-                    await self._activation.take_messages()
-                history = await self._history()
-            return self._why_not()
+            return await self._activate()
+        except FencedError:
+            raise
         except NotFoundError as error:
             if error.kind != "session":
                 raise
             return ending_of_failure(error, _logger, self._live.run)
-        except _BROKEN as error:
+        except Exception as error:  # noqa: BLE001 -- a run dropped here would block its session for ever
             return ending_of_failure(error, _logger, self._live.run)
+
+    async def _activate(self) -> Ending | None:
+        """Let the agent work until it has answered all that was said, or waits. See _work."""
+        history = await (self._continue() if self._live.is_continued else self._begin())
+        while history is not None:
+            ending = await self._activation.run(history)
+            if ending is None:
+                worked = (self._clock() - self._began).total_seconds()
+                if await self._activation.wait(worked):
+                    return None
+            elif not ending.reads_mail or await self._may_end(ending):
+                return ending
+            else:
+                # Not every agent asks for what users say meanwhile.
+                await self._activation.take_messages()
+            history = await self._history()
+        return self._why_not()
 
     def _why_not(self) -> Ending:
         """Return the ending of a run that had no reason to work."""

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError, UnavailableError
 from runwire_server.domain.ids import ReplicaId, RunKey
 from runwire_server.domain.runs import Outcome, Run, RunError, RunState
-from runwire_server.runner.ending import Ending
+from runwire_server.runner.ending import Ending, ending_of_stop
 from runwire_server.runner.journal import Journal
-from runwire_server.runner.live import LiveRun
+from runwire_server.runner.live import LiveRun, Stop
 from runwire_server.runner.runner import Runner
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.storage.port import Store
@@ -110,9 +110,38 @@ class Keeper:
 
     async def look_at_waiting(self) -> None:
         """Let runs go on that were answered, and end those whose wait is over or that were cancelled."""
-        for run in await self._store.list_due(self._settings.clock(), limit=_DUE_BATCH):
-            if self._runner.live_run(run.key) is None:
+        now = self._settings.clock()
+        for run in await self._store.list_due(now, limit=_DUE_BATCH):
+            if self._runner.live_run(run.key) is not None or not self._runner.may_take(run):
+                continue
+            if self._runner.has_agent(run):
                 await self._runner.continue_run(run)
+            elif run.cancel is not None or run.waits_in_vain(now):
+                # To end it takes no agent. It would wait, and block its session, for ever.
+                await self._end_waiting(run)
+
+    async def _end_waiting(self, run: Run) -> None:
+        """End a run that waits and cannot go on, because no server that looked at it has its agent any more."""
+        settings = self._settings
+        claimed = await self._store.claim_run(
+            run.key, settings.replica, attempt=run.attempt, now=settings.clock(), in_turn=run.waits_its_turn
+        )
+        if claimed is None:
+            return
+        if claimed.cancel is not None:
+            ending = ending_of_stop(Stop(Outcome.CANCELLED, "cancelled", claimed.cancel.reason))
+        elif claimed.has_news:
+            error = RunError("run_error", "the agent of the run is gone", "AGENT_NOT_FOUND")
+            ending = Ending(Outcome.FAILED, "error", error=error)
+        else:
+            ending = ending_of_stop(Stop(Outcome.TIMED_OUT, "waiting_timeout"))
+        live = LiveRun(claimed, reattach_grace_seconds=settings.lease_ttl_seconds)
+        try:
+            await ending.write(Journal(self._store, live, self._supervisor, settings.clock))
+        except (FencedError, NotFoundError):
+            _logger.info("run %s was taken by another replica", run.key.request_id)
+        finally:
+            live.close()
 
     async def _retain(self) -> None:
         before = self._settings.clock() - self._settings.run_retention

@@ -17,17 +17,26 @@ from runwire_server.domain.errors import (
     UnavailableError,
 )
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
-from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run, RunState, SessionPolicy
+from runwire_server.domain.runs import (
+    NOBODY,
+    CancelMode,
+    CancelRequest,
+    Outcome,
+    Run,
+    RunState,
+    SessionPolicy,
+)
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.plugins.plugin import Plugin
 from runwire_server.runner.activation import Workshop
 from runwire_server.runner.catalog import Catalog, ServedApp
+from runwire_server.runner.earlier import earlier_runs
 from runwire_server.runner.execution import Execution, ExecutionSettings
 from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.live import LiveRun, Stop
 from runwire_server.runner.requests import StartRequest
 from runwire_server.runner.supervisor import Supervisor
-from runwire_server.storage.port import RunFilter, Store
+from runwire_server.storage.port import Store
 
 _logger = logging.getLogger(__name__)
 # How long an answer waits to see its run go on. It does not matter when that takes longer.
@@ -83,6 +92,7 @@ class Runner:
         self._settings = settings
         self._live: dict[RunKey, LiveRun] = {}
         self._starting: set[RunKey] = set()
+        self._continuing: set[RunKey] = set()
         self._draining = False
 
     @property
@@ -153,23 +163,9 @@ class Runner:
 
     async def _interrupt_others(self, run: Run) -> None:
         """Cancel the session's runs that came before this one."""
-        live = frozenset(state for state in RunState if not state.is_terminal)
-        session = run.session
-        wanted = RunFilter(
-            app_name=session.app_name, user_id=session.user_id, session_id=session.session_id, states=live
-        )
         request = CancelRequest(CancelMode.IMMEDIATE, f"interrupted by run {run.key.request_id}"[:1000])
-        cursor: str | None = None
-        is_earlier = False
-        while True:
-            page = await self._store.list_runs(wanted, limit=100, cursor=cursor)
-            for other in page.items:  # newest first
-                if is_earlier:
-                    await self.cancel(other.key, request)
-                is_earlier = is_earlier or other.key == run.key
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        for key in await earlier_runs(self._store, run):
+            await self.cancel(key, request)
 
     async def _known(self, key: RunKey) -> Run | None:
         try:
@@ -226,7 +222,7 @@ class Runner:
         live = self._live.get(run.key)
         if live is not None:
             live.note_mail(run.mail)
-        if run.state is not RunState.WAITING or not run.has_news:
+        if run.state is not RunState.WAITING or not run.has_news or not self.may_take(run):
             return run
         claimed = await self._supervisor.finish("continue-run", self.continue_run(run))
         live = self._live.get(run.key)
@@ -237,13 +233,47 @@ class Runner:
             await live.tail.wait(_GOES_ON_SECONDS)
         return live.run
 
+    def may_take(self, run: Run) -> bool:
+        """Whether no other replica is taking the run: that one looks at its mail again before it waits."""
+        return run.owner in {NOBODY, self._settings.replica}
+
+    def has_agent(self, run: Run) -> bool:
+        """Whether this server has the run's app and agent (any more)."""
+        try:
+            self._catalog.app(run.key.app_name).agent(run.agent_name)
+        except NotFoundError:
+            return False
+        return True
+
     async def continue_run(self, run: Run) -> Run | None:
         """Take a WAITING run and let it go on, or end, as its record says. Return it; None when it is left to others.
 
         They look at it soon: it is due. Raises: UnavailableError, NotFoundError (run).
         """
-        if self._draining or len(self._live) >= self._settings.live_runs_max:
+        if self._draining or self._has_no_room(run) or self._is_at_work(run):
             return None
+        self._continuing.add(run.key)
+        try:
+            return await self._continue(run)
+        finally:
+            self._continuing.discard(run.key)
+
+    def _has_no_room(self, run: Run) -> bool:
+        """Whether this server is full. Runs that are queued behind a run of their session cannot make room for it."""
+        is_full = len(self._live) >= self._settings.live_runs_max
+        return is_full and all(live.run.session != run.session for live in self._live.values())
+
+    def _is_at_work(self, run: Run) -> bool:
+        """Whether a run that waits goes on here already. Its record says so only after its first write.
+
+        Taking it once more would let two tasks of this server work on it, which no fencing can tell apart.
+        """
+        if run.key in self._continuing:
+            return True
+        live = self._live.get(run.key)
+        return live is not None and not live.is_over and live.run.owner == self._settings.replica
+
+    async def _continue(self, run: Run) -> Run | None:
         try:
             agent = self._catalog.app(run.key.app_name).agent(run.agent_name)
             await self._lifecycle.ready(agent)
@@ -324,7 +354,7 @@ class Runner:
         live = self._live.get(key)
         if live is not None:
             live.cancel(request)
-        if run is not None and run.state is RunState.WAITING:
+        if run is not None and run.state is RunState.WAITING and self.may_take(run):
             run = await self._supervisor.finish("cancel-waiting", self.continue_run(run)) or run
         return run, is_changed
 

@@ -35,7 +35,10 @@ class ApprovalPolicy(Plugin):
             raise ValueError(f"seconds_max must be more than 0, and at most {DECISION_SECONDS_MAX:g}")
         if isinstance(mode, str) and mode not in {"always", "never"}:
             raise ValueError(f"mode {mode!r} is not 'always', 'never', names of tools, or a function")
-        self._mode = mode
+        if not isinstance(mode, str | Collection) and not callable(mode):
+            raise ValueError(f"mode {mode!r} is not 'always', 'never', names of tools, or a function")  # noqa: TRY004
+        # A copy: whoever gave it may change it, and a hook that fails asks nobody.
+        self._mode = mode if isinstance(mode, str) or callable(mode) else frozenset(mode)
         self._reason = reason
         self._seconds_max = seconds_max
 

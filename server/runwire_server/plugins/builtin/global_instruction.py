@@ -13,6 +13,9 @@ class GlobalInstruction(Plugin):
     name = "global_instruction"
 
     def __init__(self, text: str) -> None:
+        """Raises: ValueError for an empty text."""
+        if not text:
+            raise ValueError("the global instruction is empty")
         self._text = text
 
     async def before_model(self, context: HookContext, request: ModelRequest) -> ModelRequest:

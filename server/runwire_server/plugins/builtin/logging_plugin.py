@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 from runwire_server.domain.content import Message, ToolCall, ToolResult
 from runwire_server.domain.runs import Run
@@ -16,18 +17,25 @@ class LoggingPlugin(Plugin):
 
     name = "logging"
 
-    def __init__(self, logger: logging.Logger | None = None, *, with_contents: bool = False) -> None:
+    def __init__(
+        self,
+        logger: logging.Logger | None = None,
+        *,
+        with_contents: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._logger = logger or logging.getLogger("runwire.runs")
         self._with_contents = with_contents
 
     async def before_model(self, context: HookContext, request: ModelRequest) -> None:
         """See Plugin."""
-        context.notes[f"{self.name} model {context.branch}"] = time.monotonic()
+        context.notes[f"{self.name} model {context.invocation_id}"] = self._clock()
         self._say(context, f"asks the model, {len(request.messages)} messages")
 
     async def after_model(self, context: HookContext, answer: Message) -> None:
         """See Plugin."""
-        seconds = self._seconds(context, "model", context.branch)
+        seconds = self._seconds(context, "model", context.invocation_id)
         calls = ", ".join(call.name for call in answer.tool_calls)
         self._say(
             context, f"the model answered after {seconds:.3f} s; calls: {calls or 'none'}", answer.content
@@ -35,12 +43,12 @@ class LoggingPlugin(Plugin):
 
     async def before_tool(self, context: HookContext, call: ToolCall) -> None:
         """See Plugin."""
-        context.notes[f"{self.name} tool {call.id}"] = time.monotonic()
+        context.notes[f"{self.name} tool {context.invocation_id} {call.id}"] = self._clock()
         self._say(context, f"calls {call.name} ({call.id})", call.arguments)
 
     async def after_tool(self, context: HookContext, call: ToolCall, result: ToolResult) -> None:
         """See Plugin."""
-        seconds = self._seconds(context, "tool", call.id)
+        seconds = self._seconds(context, "tool", f"{context.invocation_id} {call.id}")
         how = result.reason or "ok"
         self._say(context, f"{call.name} ({call.id}) ended after {seconds:.3f} s: {how}", result.content)
 
@@ -57,11 +65,11 @@ class LoggingPlugin(Plugin):
         )
 
     def _seconds(self, context: HookContext, kind: str, name: str) -> float:
-        now = time.monotonic()
+        now = self._clock()
         began: float = context.notes.pop(f"{self.name} {kind} {name}", now)
         return now - began
 
     def _say(self, context: HookContext, text: str, content: str = "") -> None:
         if self._with_contents and content:
-            text = f"{text}: {content[:_CHARS_MAX]}"
+            text = f"{text}: {content[:_CHARS_MAX]!r}"  # quoted: a new line would be a new record
         self._logger.info("run %s, %s: %s", context.run.key.request_id, context.branch, text)

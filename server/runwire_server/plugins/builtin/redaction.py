@@ -1,12 +1,13 @@
 """Keep secrets out of logs, sessions and models."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import Message, Part, ToolCall, ToolResult
+from runwire_server.domain.content import Message, Part, ToolCall, ToolResult, clean_text
 from runwire_server.plugins.plugin import DROP, HookContext, Plugin, Verdict
 
 # What replaces a secret can complete another one. Patterns that go on for ever are stopped here.
@@ -19,13 +20,21 @@ class Redaction(Plugin):
 
     Deltas and progress are left out, because a pattern can be split between two of them: readers get whole messages.
     A message keeps its images and files. Models and tools are given what the log has, so a secret that a model wrote
-    into a tool call does not reach the tool. A completion shows its error's text as it is.
+    into a tool call does not reach the tool. Arguments stay JSON: a number that matches becomes text, and where a
+    secret goes across several values they all are left out.
+
+    What this cannot reach: the run's own record and run_started (what the caller sent, and its state), what a
+    question shows of a call that waits for its answer, edited arguments in that answer, a completion's error and
+    structured output, session state, and what an agent of your own returns without having put it into the log.
+    Patterns run on the server's loop: one that backtracks without end stops all runs.
     """
 
     name = "redaction"
 
     def __init__(self, patterns: Mapping[str, str], *, replacement: str = "[redacted {name}]") -> None:
-        """Raises: ValueError for a pattern that is none, or that matches an empty text or a replacement."""
+        """Raises: ValueError for no patterns, one that is none, or that matches an empty text or a replacement."""
+        if not patterns:
+            raise ValueError("there are no patterns")
         self._patterns: list[tuple[re.Pattern[str], str]] = []
         for name, pattern in patterns.items():
             try:
@@ -88,18 +97,55 @@ class Redaction(Plugin):
         return replace(part, text=text, data=self._value(part.data))
 
     def _call(self, call: ToolCall) -> ToolCall:
-        return replace(call, arguments=self._text(call.arguments))
+        return replace(call, arguments=self._arguments(call.arguments))
+
+    def _arguments(self, text: str) -> str:
+        if not self._matches(text) and "\\" not in text:
+            return text
+        value = _parsed(text)
+        if value is None:
+            return self._text(text)
+        shown = self._value(value)
+        if shown == value:
+            return text if not self._matches(text) else "{}"
+        made = _dumped(shown)
+        return "{}" if self._matches(made) else made
+
+    def _matches(self, text: str) -> bool:
+        return any(pattern.search(text) for pattern, _ in self._patterns)
 
     def _result(self, result: ToolResult) -> ToolResult:
-        return replace(result, content=self._text(result.content))
+        content = result.content
+        # An escape can hide a secret.
+        if "\\" in content and (value := _parsed(content)) is not None:
+            shown = self._value(value)
+            content = content if shown == value else _dumped(shown)
+        return replace(result, content=self._text(content))
 
     def _value(self, value: Any) -> Any:
         match value:
             case str():
                 return self._text(value)
-            case dict():
+            case bool():
+                return value
+            case int() | float():
+                shown = self._text(str(value))
+                return value if shown == str(value) else shown
+            case Mapping():
                 return {self._text(key): self._value(item) for key, item in value.items()}
             case list() | tuple():
                 return [self._value(item) for item in value]
             case _:
                 return value
+
+
+def _parsed(text: str) -> Any:
+    """Return what JSON text says; None when it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _dumped(value: Any) -> str:
+    return clean_text(json.dumps(value, ensure_ascii=False))
