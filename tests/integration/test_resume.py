@@ -126,10 +126,10 @@ async def test_a_new_message_leaves_pending_calls_behind(asked: Any) -> None:
 async def test_there_may_be_nothing_to_resume(store_url: str, last: str) -> None:
     eyes = Eyes()
     async with desk(eyes.app(), store_url) as at:
+        request = pb.RunRequest(resume=True, **SESSION)
+        assert "NOT_FOUND" in str((await refused(anext(aiter(at.runs.Run(request)))))[0])
+        await at.sessions.CreateSession(session_pb.CreateSessionRequest(key=SESSION), timeout=CALL_SECONDS)
         if last == "assistant":
-            await at.sessions.CreateSession(
-                session_pb.CreateSessionRequest(key=SESSION), timeout=CALL_SECONDS
-            )
             await append(at, message=content_pb2.Message(content="hi"))
             await append(
                 at,

@@ -153,9 +153,13 @@ class Renderer:
             self._is_mid_line = False
 
     def show_end(self, completion: event_pb2.Completion) -> None:
-        """Say how the run ended, if not well."""
+        """Say how the run ended, unless that is plain to see."""
         self.end_line()
-        if completion.outcome != run_pb2.OUTCOME_COMPLETED:
+        if completion.stop_reason == "stop_error":
+            self._errors.write(f"runwire: the run was stopped: {cut(completion.error.message, 400)}\n")
+        elif completion.stop_reason == "nothing_to_resume":
+            self._errors.write("runwire: there was nothing to resume\n")
+        elif completion.outcome != run_pb2.OUTCOME_COMPLETED:
             outcome = enum_word(run_pb2.Outcome, completion.outcome, "OUTCOME_")
             why = completion.error.message or completion.cancel_reason or completion.stop_reason
             self._errors.write(f"runwire: the run ended {outcome}: {cut(why, 400)}\n")

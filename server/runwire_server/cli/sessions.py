@@ -78,7 +78,7 @@ def print_history(found: pb.GetSessionResponse, *, ids: bool = False) -> None:
     """Print a conversation, a line or more for each thing said."""
     for item in found.events:
         if ids:
-            typer.echo(f"[{item.event.id}]")
+            typer.echo(f"event {item.event.id}")
         match item.event.WhichOneof("payload"):
             case "message":
                 message = item.event.message.message
@@ -147,13 +147,16 @@ def restore(
 @app.command()
 def truncate(
     session_id: SessionId,
-    event_id: Annotated[str, typer.Argument(help="The last event to keep; `show --ids` shows them.")],
+    event_id: Annotated[str, typer.Argument(help="The last event to keep; `show --ids` shows them.")] = "",
     *,
+    everything: Annotated[bool, typer.Option("--all", help="Keep no event at all.")] = False,
     target: Target = DEFAULT_TARGET,
     user: User = "",
     app_name: AppName = "",
 ) -> None:
     """Delete what was said after an event, to say something else and run again."""
+    if everything == bool(event_id):
+        raise CommandError("name the last event to keep, or say --all")
 
     async def work(client: Client) -> int:
         return await client.truncate(session_id, event_id)

@@ -74,7 +74,6 @@ _MODES: Mapping[type, frozenset[StreamMode]] = {
 
 _MONITORED = (ev.RunStateChanged, ev.ModelRetry, ev.PluginFailed)
 _CONTROLLED = (ev.ApprovalRequested, ev.ApprovalResolved, ev.ToolOutputsRequested)
-_TEXT_DELTAS = (ev.TextDelta, ev.ReasoningDelta, ev.ToolCallDelta, ev.ToolOutputDelta)
 
 
 def is_forwarded(payload: ev.Payload, options: StreamOptions, branch: str = "") -> bool:
@@ -83,7 +82,7 @@ def is_forwarded(payload: ev.Payload, options: StreamOptions, branch: str = "") 
         return True
     if options.branch and not is_within(branch, options.branch):
         return False
-    if options.whole_messages_only and isinstance(payload, _TEXT_DELTAS):
+    if options.whole_messages_only and isinstance(payload, ev.PARTIAL_PAYLOADS):
         return False
     if options.partials_only and isinstance(payload, ev.MessagePayload):
         return False

@@ -11,7 +11,7 @@ from runwire_server.domain.runs import Run, RunError
 from runwire_server.models.model import ModelRequest
 from runwire_server.plugins import answers
 from runwire_server.plugins.answers import ToolVerdict
-from runwire_server.plugins.event_rules import STRUCTURAL, kept_event, kept_partial
+from runwire_server.plugins.event_rules import QUESTIONS, STRUCTURAL, kept_event, kept_partial
 from runwire_server.plugins.given import check_made, own
 from runwire_server.plugins.guarded import (
     HOOK_SECONDS_MAX,
@@ -136,7 +136,7 @@ class RunPlugins:
         """Return what to put into the log; None: nothing. Raises: StopError, but not for what a log needs."""
         if isinstance(payload, ev.PluginFailed):
             return payload
-        passes = () if isinstance(payload, STRUCTURAL) else (StopError,)
+        passes = () if isinstance(payload, (*STRUCTURAL, *QUESTIONS)) else (StopError,)
         for plugin in self._of_events:
             check = partial(_event_or_drop, payload)
             made = await self._ask(plugin, "on_event", check, context, own(payload), passes=passes)

@@ -8,15 +8,10 @@ from runwire_server.domain import events as ev
 from runwire_server.domain.content import ToolResult
 from runwire_server.plugins.plugin import Verdict
 
-# What a log needs: who follows a run could not understand it without.
-STRUCTURAL = (
-    ev.RunStarted,
-    ev.Completion,
-    ev.RunStateChanged,
-    ev.ApprovalRequested,
-    ev.ApprovalResolved,
-    ev.ToolOutputsRequested,
-)
+# What a log needs as it is: who follows a run could not understand it without.
+STRUCTURAL = (ev.RunStarted, ev.Completion, ev.RunStateChanged)
+# What a log needs, but for the words in it.
+QUESTIONS = (ev.ApprovalRequested, ev.ApprovalResolved, ev.ToolOutputsRequested)
 
 
 class WrongEventError(Exception):
@@ -31,6 +26,8 @@ def kept_event(old: ev.DurablePayload, made: object) -> ev.DurablePayload | None
         raise WrongEventError(f"{type(old).__name__} cannot be changed or dropped")
     if not isinstance(made, Verdict):
         return kept_identity(old, made)
+    if isinstance(old, QUESTIONS):
+        raise WrongEventError(f"{type(old).__name__} cannot be dropped")
     match old:
         case ev.ToolResults():
             raise WrongEventError("a call needs its result")
@@ -63,6 +60,21 @@ def kept_identity(old: ev.DurablePayload, new: object) -> ev.DurablePayload:
         case ev.ToolFinished(), ev.ToolFinished():
             result = replace(new.result, tool_call_id=old.result.tool_call_id, tool_name=old.result.tool_name)
             return replace(new, result=result, index=old.index)
+        case _:
+            return _kept_question(old, new)
+
+
+def _kept_question(old: ev.DurablePayload, new: ev.DurablePayload) -> ev.DurablePayload:
+    match old, new:
+        case ev.ApprovalRequested(), ev.ApprovalRequested():
+            call = replace(old.tool_call, arguments=new.tool_call.arguments)
+            return replace(old, tool_call=call, reason=new.reason)
+        case ev.ApprovalResolved(), ev.ApprovalResolved():
+            return replace(old, comment=new.comment, arguments=new.arguments)
+        case ev.ToolOutputsRequested(), ev.ToolOutputsRequested():
+            if [call.id for call in old.tool_calls] != [call.id for call in new.tool_calls]:
+                raise WrongEventError("what is asked must stay")
+            return new
         case _:
             return new
 

@@ -26,6 +26,7 @@ from runwire_server.domain.runs import (
     RunState,
     SessionPolicy,
 )
+from runwire_server.domain.sessions import Session
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.plugins.plugin import Plugin
 from runwire_server.runner.activation import Workshop
@@ -117,9 +118,9 @@ class Runner:
     async def start(self, request: StartRequest) -> Started:
         """Start a run and return at once; it goes on without the caller.
 
-        Raises: NotFoundError (app, agent), InvalidRequestError, AlreadyExistsError (the request id belongs to a
-        different request), BusyError (SessionPolicy.REJECT), PreconditionError (the agent cannot start),
-        LimitExceededError, UnavailableError (this server shuts down, or the store is down).
+        Raises: NotFoundError (app, agent; the session, to resume it), InvalidRequestError, AlreadyExistsError (the
+        request id belongs to a different request), BusyError (SessionPolicy.REJECT), PreconditionError (the agent
+        cannot start), LimitExceededError, UnavailableError (this server shuts down, or the store is down).
         """
         if self._draining:
             raise UnavailableError("this server shuts down")
@@ -140,7 +141,7 @@ class Runner:
         now = self._settings.clock()
         session_id = request.session_id or uuid4().hex
         session_key = SessionKey(app.name, request.user_id, session_id)
-        session, is_created = await self._store.get_or_create_session(session_key, {}, now)
+        session, is_created = await self._session(session_key, now, must_exist=request.input.resume)
         self._starting.add(key)
         try:
             run, is_new = await self._store.create_run(
@@ -160,6 +161,11 @@ class Runner:
         if request.input.options.session_policy is SessionPolicy.INTERRUPT:
             await self._interrupt_others(run)
         return started
+
+    async def _session(self, key: SessionKey, now: datetime, *, must_exist: bool) -> tuple[Session, bool]:
+        if must_exist:
+            return await self._store.get_session(key), False
+        return await self._store.get_or_create_session(key, {}, now)
 
     async def _interrupt_others(self, run: Run) -> None:
         """Cancel the session's runs that came before this one."""

@@ -8,9 +8,17 @@ from plugins_support import ANSWER, CALL, RESULT, STRUCTURAL
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Role
+from runwire_server.domain.mail import Decision
 from runwire_server.domain.runs import RunError
+from runwire_server.plugins.event_rules import (
+    QUESTIONS,
+    WrongEventError,
+    kept_event,
+    kept_identity,
+    kept_partial,
+)
 from runwire_server.plugins.event_rules import STRUCTURAL as KINDS
-from runwire_server.plugins.event_rules import WrongEventError, kept_identity, kept_partial
+from runwire_server.plugins.plugin import DROP
 
 SAID = ev.MessagePayload("m", replace(ANSWER, tool_calls=(CALL,)))
 OTHER_CALL = replace(CALL, id="other", name="rm", arguments="{}")
@@ -19,7 +27,25 @@ ERROR = RunError("run_error", "x", "X")
 
 
 def test_the_structural_kinds_are_those_of_the_tests() -> None:
-    assert {type(payload) for payload in STRUCTURAL} == set(KINDS)
+    assert {type(payload) for payload in STRUCTURAL} == {*KINDS, *QUESTIONS}
+
+
+def test_of_questions_only_the_words_can_be_changed() -> None:
+    asked = ev.ApprovalRequested("a", CALL, None, "why")
+    other = ev.ApprovalRequested("b", OTHER_CALL, None, "because")
+    assert kept_event(asked, other) == ev.ApprovalRequested(
+        "a", replace(CALL, arguments="{}"), None, "because"
+    )
+    answered = ev.ApprovalResolved("a", Decision.DENIED, "alice", "no", "{}")
+    made = kept_event(answered, ev.ApprovalResolved("b", Decision.APPROVED, "eve", "x", "[]"))
+    assert made == ev.ApprovalResolved("a", Decision.DENIED, "alice", "x", "[]")
+    wanted = ev.ToolOutputsRequested((CALL,))
+    assert kept_event(wanted, ev.ToolOutputsRequested((replace(CALL, arguments="{}"),))) is not None
+    for payload in (asked, answered, wanted):
+        with pytest.raises(WrongEventError):
+            kept_event(payload, DROP)
+    with pytest.raises(WrongEventError):
+        kept_event(wanted, ev.ToolOutputsRequested(()))
 
 
 @pytest.mark.parametrize(

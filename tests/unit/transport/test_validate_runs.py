@@ -242,7 +242,7 @@ def test_options_are_the_same_after_a_way_there_and_back() -> None:
         ({"agents": {"a/b": {"tools": {"deny": [""]}}}}, 'options.agents["a/b"].tools.deny[0]'),
         ({"onLimit": 7}, "options.on_limit"),
         ({"waitingTimeout": "0s"}, "options.waiting_timeout"),
-        ({"waitingTimeout": "86401s"}, "options.waiting_timeout"),
+        ({"waitingTimeout": "2592001s"}, "options.waiting_timeout"),
         ({"maxParallelTools": 0}, "options.max_parallel_tools"),
         ({"maxParallelTools": 65}, "options.max_parallel_tools"),
     ],

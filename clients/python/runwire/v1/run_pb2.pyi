@@ -46,7 +46,7 @@ class _RunStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunState.Val
     RUN_STATE_CANCELLED: _RunState.ValueType  # 7
     """Ended because it was asked to, or because nobody followed it any more."""
     RUN_STATE_TIMED_OUT: _RunState.ValueType  # 8
-    """Ended by the caller's deadline or max_run_duration."""
+    """Ended by the caller's deadline, max_run_duration, or a wait for answers that took too long."""
     RUN_STATE_LOST: _RunState.ValueType  # 9
     """The replica that ran it died, and nobody could continue it."""
 
@@ -70,7 +70,7 @@ RUN_STATE_FAILED: RunState.ValueType  # 6
 RUN_STATE_CANCELLED: RunState.ValueType  # 7
 """Ended because it was asked to, or because nobody followed it any more."""
 RUN_STATE_TIMED_OUT: RunState.ValueType  # 8
-"""Ended by the caller's deadline or max_run_duration."""
+"""Ended by the caller's deadline, max_run_duration, or a wait for answers that took too long."""
 RUN_STATE_LOST: RunState.ValueType  # 9
 """The replica that ran it died, and nobody could continue it."""
 Global___RunState: _TypeAlias = RunState  # noqa: Y015
@@ -90,7 +90,7 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_CANCELLED: _Outcome.ValueType  # 3
     """It was asked to stop, or nobody followed it any more; see stop_reason."""
     OUTCOME_TIMED_OUT: _Outcome.ValueType  # 4
-    """The caller's deadline or max_run_duration ended it."""
+    """The caller's deadline, max_run_duration, or a wait for answers that took too long ended it."""
     OUTCOME_LOST: _Outcome.ValueType  # 5
     """Its replica died, and nobody could continue it."""
 
@@ -106,7 +106,7 @@ OUTCOME_FAILED: Outcome.ValueType  # 2
 OUTCOME_CANCELLED: Outcome.ValueType  # 3
 """It was asked to stop, or nobody followed it any more; see stop_reason."""
 OUTCOME_TIMED_OUT: Outcome.ValueType  # 4
-"""The caller's deadline or max_run_duration ended it."""
+"""The caller's deadline, max_run_duration, or a wait for answers that took too long ended it."""
 OUTCOME_LOST: Outcome.ValueType  # 5
 """Its replica died, and nobody could continue it."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
@@ -350,7 +350,9 @@ class RunOptions(_message.Message):
 
     @_builtins.property
     def waiting_timeout(self) -> _duration_pb2.Duration:
-        """How long the run may wait for answers, each time. Default 24 h, which is also the most."""
+        """How long the run may wait for answers, each time, up to what the server allows. Default: that, which is 24 h unless
+        its max_waiting_seconds says otherwise.
+        """
 
     def __init__(
         self,

@@ -158,7 +158,7 @@ class RunRequest(_message.Message):
     agent_name: _builtins.str
     """Empty: the app's default agent."""
     resume: _builtins.bool
-    """Continue where the session stands: run unanswered tool calls first. Excludes message."""
+    """Continue where the session stands, which must exist: run unanswered tool calls first. Excludes message."""
     @_builtins.property
     def message(self) -> _content_pb2.Message:
         """What the user says."""

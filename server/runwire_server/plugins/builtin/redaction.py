@@ -23,9 +23,9 @@ class Redaction(Plugin):
     into a tool call does not reach the tool. Arguments stay JSON: a number that matches becomes text, and where a
     secret goes across several values they all are left out.
 
-    What this cannot reach: the run's own record and run_started (what the caller sent, and its state), what a
-    question shows of a call that waits for its answer, edited arguments in that answer, a completion's error and
-    structured output, session state, and what an agent of your own returns without having put it into the log.
+    What this cannot reach: the run's own record (what the caller sent, what it waits for and how it was answered) and
+    run_started, a completion's error and structured output, session state, and what an agent of your own returns
+    without having put it into the log. Arguments that somebody edited reach the tool as they are.
     Patterns run on the server's loop: one that backtracks without end stops all runs.
     """
 
@@ -67,6 +67,17 @@ class Redaction(Plugin):
                 return replace(payload, error=replace(error, message=self._text(error.message)))
             case ev.Custom(data=data):
                 return replace(payload, data=self._value(data))
+            case _:
+                return self._question(payload)
+
+    def _question(self, payload: ev.DurablePayload) -> ev.DurablePayload | None:
+        match payload:
+            case ev.ApprovalRequested(tool_call=call, reason=reason):
+                return replace(payload, tool_call=self._call(call), reason=self._text(reason))
+            case ev.ApprovalResolved(comment=comment, arguments=arguments):
+                return replace(payload, comment=self._text(comment), arguments=self._arguments(arguments))
+            case ev.ToolOutputsRequested(tool_calls=calls):
+                return replace(payload, tool_calls=tuple(self._call(call) for call in calls))
             case _:
                 return None
 

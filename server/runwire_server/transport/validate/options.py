@@ -47,9 +47,10 @@ def check_options(checks: Checks, options: run_pb2.RunOptions) -> None:
     _check_sampling(checks, "options.", options)
     for name, low, high in _LIMITS:
         checks.optional_number(options, "options.", name, low, high)
-    for duration in ("max_run_duration", "waiting_timeout"):
-        if options.HasField(duration):
-            checks.seconds(f"options.{duration}", getattr(options, duration), 0.001, DAY_SECONDS)
+    if options.HasField("max_run_duration"):
+        checks.seconds("options.max_run_duration", options.max_run_duration, 0.001, DAY_SECONDS)
+    if options.HasField("waiting_timeout"):
+        checks.seconds("options.waiting_timeout", options.waiting_timeout, 0.001, 30 * DAY_SECONDS)
     checks.enum("options.session_policy", options.session_policy, run_pb2.SessionPolicy.values())
     checks.enum("options.on_limit", options.on_limit, run_pb2.LimitAction.values())
     if options.output_schema:
