@@ -217,8 +217,8 @@ async def test_after_run_is_called_for_runs_that_are_stopped(store_url: str, how
     options = {"max_run_duration": {"nanos": 200_000_000}} if how == "timed_out" else {}
     async with office(store_url, [call_turn("work")], [told], tools=[work]) as at:
         task = asyncio.get_running_loop().create_task(at.run(options=options))
-        await started.wait()
         if how == "cancelled":
+            await started.wait()
             await at.at.runs.Cancel(pb.CancelRequest(request_id="r"), timeout=CALL_SECONDS)
         events = await task
         assert kinds(events)[-1] == "completion"

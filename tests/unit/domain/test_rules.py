@@ -1,12 +1,13 @@
 """The rules of the domain: state, history, transitions, what a run adds to its session."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runwire_server.domain.content import Message, Role, ToolCall, clean_text, unanswered_calls
+from runwire_server.domain.content import Message, Part, Role, ToolCall, clean_text, unanswered_calls
 from runwire_server.domain.events import Event, MessagePayload
 from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, RunState, can_become
 from runwire_server.domain.sessions import SessionEvent, opening_messages, window
@@ -92,6 +93,10 @@ def test_a_session_in_which_no_user_spoke_is_kept_whole() -> None:
     assert window(newest, None) == newest
 
 
+# Equal text, but not an equal message (EDGE-41).
+PICTURED = replace(USER, parts=(Part(uri="gs://a.png"),))
+
+
 @pytest.mark.parametrize(
     ("seed", "message", "opening"),
     [
@@ -100,6 +105,8 @@ def test_a_session_in_which_no_user_spoke_is_kept_whole() -> None:
         ([USER, Message(Role.SYSTEM, "s")], USER, [USER, Message(Role.SYSTEM, "s")]),
         ([USER, Message(Role.ASSISTANT, "a")], USER, [USER, Message(Role.ASSISTANT, "a"), USER]),
         ([USER], Message(Role.USER, "other"), [USER, Message(Role.USER, "other")]),
+        ([PICTURED], USER, [PICTURED, USER]),
+        ([PICTURED], PICTURED, [PICTURED]),
         ([USER], None, [USER]),
         ([USER], Message(Role.USER, ""), [USER]),
     ],
