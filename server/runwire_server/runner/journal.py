@@ -65,6 +65,8 @@ class Journal:
         self._hooks = hooks
         self._plugins = plugins if plugins is not None else RunPlugins()
         self._lock = asyncio.Lock()
+        # Held by who puts answers into the log: two agents of a run may want to at once.
+        self.settling = asyncio.Lock()
         self._is_closed = False
         # Whether nobody knows if the last write was done.
         self._is_unsure = False

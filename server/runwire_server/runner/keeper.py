@@ -114,11 +114,15 @@ class Keeper:
         for run in await self._store.list_due(now, limit=_DUE_BATCH):
             if self._runner.live_run(run.key) is not None or not self._runner.may_take(run):
                 continue
-            if self._runner.has_agent(run):
-                await self._runner.continue_run(run)
-            elif run.cancel is not None or run.waits_in_vain(now):
-                # To end it takes no agent. It would wait, and block its session, for ever.
-                await self._end_waiting(run)
+            try:
+                if self._runner.has_agent(run):
+                    await self._runner.continue_run(run)
+                elif run.cancel is not None or run.waits_in_vain(now):
+                    # To end it takes no agent. It would wait, and block its session, for ever.
+                    await self._end_waiting(run)
+            except (UnavailableError, NotFoundError) as error:
+                # With several stores only one may be away: the other runs are looked at all the same.
+                _logger.warning("run %s waits: %s", run.key.request_id, error)
 
     async def _end_waiting(self, run: Run) -> None:
         """End a run that waits and cannot go on, because no server that looked at it has its agent any more."""

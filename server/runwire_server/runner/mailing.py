@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -59,10 +60,11 @@ class Mailing:
         """
         is_known = False
         now = self._clock()
+        dated = replace(answer, time=now)
 
         def decided(run: Run) -> RunMail:
             nonlocal is_known
-            mail = with_decision(run, answer, now)
+            mail = with_decision(run, dated, now)
             is_known = mail is run.mail
             return mail
 

@@ -120,6 +120,11 @@ class Voice:
 
 async def settle(journal: Journal) -> None:
     """Put answers into the log that are not there yet. Raises: as Journal.write."""
+    async with journal.settling:
+        await _settle(journal)
+
+
+async def _settle(journal: Journal) -> None:
     run = journal.run
     fresh = {q.id: answer for q in run.questions if not q.is_settled and (answer := run.mail.answer_to(q))}
     if not fresh:

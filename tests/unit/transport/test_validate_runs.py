@@ -229,6 +229,7 @@ def test_options_are_the_same_after_a_way_there_and_back() -> None:
         ({"outputSchema": "[1]"}, "options.output_schema"),
         ({"outputSchema": '{"type": "nothing"}'}, "options.output_schema"),
         ({"outputSchema": '{"a": "' + "x" * 70_000 + '"}'}, "options.output_schema"),
+        ({"outputSchema": '{"allOf": [' + ", ".join(["{}"] * 4000) + "]}"}, "options.output_schema"),
         ({"plugins": [""]}, "options.plugins[0]"),
         ({"plugins": ["p"] * 300}, "options.plugins"),
         ({"tools": {"only": [""]}}, "options.tools.only[0]"),

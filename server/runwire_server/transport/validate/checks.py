@@ -30,6 +30,8 @@ class Checks:
 
     def __init__(self) -> None:
         self._violations: list[FieldViolation] = []
+        # How many values the JSON Schemas have that were checked so far.
+        self.schema_values = 0
 
     def __enter__(self) -> Self:
         return self

@@ -20,6 +20,7 @@ from runwire_server.transport.validate.checks import Checks
 
 DAY_SECONDS = 86_400.0
 _SCHEMA_CHARS_MAX = 65_536
+_SCHEMA_VALUES_MAX = 3_000
 _NAMES_MAX = 256
 _CHANNELS = {
     pb.CHANNEL_PROGRESS: Channel.PROGRESS,
@@ -123,6 +124,11 @@ def _check_schema(checks: Checks, field: str, text: str, *, takes_object: bool =
         if not isinstance(schema, dict):
             checks.wrong(field, "is not a JSON object")
             return
+        # To check one takes time for each of its values, in which this server does nothing else.
+        checks.schema_values += _count(schema)
+        if checks.schema_values > _SCHEMA_VALUES_MAX:
+            checks.wrong(field, f"is too large: all schemas may have {_SCHEMA_VALUES_MAX} values together")
+            return
         # What json.loads takes beyond the standard, no model provider does.
         json.dumps(schema, allow_nan=False)
         Draft202012Validator.check_schema(schema)
@@ -132,6 +138,17 @@ def _check_schema(checks: Checks, field: str, text: str, *, takes_object: bool =
         checks.wrong(field, f"is not valid JSON: {str(error)[:200]}")
     except SchemaError as error:
         checks.wrong(field, f"is not a JSON Schema: {error.message[:200]}")
+
+
+def _count(value: Any) -> int:
+    """Return how many values a JSON value is made of."""
+    match value:
+        case dict():
+            return 1 + sum(_count(item) for item in value.values())
+        case list():
+            return 1 + sum(_count(item) for item in value)
+        case _:
+            return 1
 
 
 def stream_options(checks: Checks, stream: pb.StreamOptions) -> StreamOptions:
