@@ -540,11 +540,11 @@ class ToolSelection(_message.Message):
     CLIENT_TOOLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def only(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """When set, exactly these of the server's tools."""
+        """Exactly these, of the agent's and the app's. Empty: the agent's own. For none at all, deny them."""
 
     @_builtins.property
     def add(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """These of the server's tools too."""
+        """These of the app's, too."""
 
     @_builtins.property
     def deny(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
