@@ -13,8 +13,8 @@ from runwire_server.models.model import Chunk, EndChunk, ReasoningChunk, TextChu
 from runwire_server.models.openai.answer import AnswerReader
 
 
-def read(pieces: Sequence[Any], *, is_done: bool = True, chars_max: int = 10_000) -> list[Chunk]:
-    reader = AnswerReader(chars_max=chars_max)
+def read(pieces: Sequence[Any], *, is_done: bool = True, bytes_max: int = 10_000) -> list[Chunk]:
+    reader = AnswerReader(bytes_max=bytes_max)
     chunks = [c for piece in pieces for c in reader.take(piece)]
     return chunks + reader.end(is_done=is_done)
 
@@ -317,6 +317,13 @@ def test_what_cannot_be_understood_or_is_not_whole_is_an_error(
     pieces: list[Any], is_done: bool, code: str
 ) -> None:
     with pytest.raises(ModelError) as caught:
-        read(pieces, is_done=is_done, chars_max=100)
+        read(pieces, is_done=is_done, bytes_max=100)
 
     assert caught.value.code == code
+
+
+def test_what_counts_is_what_an_event_must_carry() -> None:
+    # 40 characters, 120 bytes: an answer of 2 Mi such characters would not fit a message of gRPC.
+    for delta in ({"content": "語" * 40}, {"reasoning_content": "語" * 40}, call_delta("語" * 40, name="f")):
+        with pytest.raises(ModelError, match="larger than 100 bytes"):
+            read([chunk(delta)], bytes_max=100)

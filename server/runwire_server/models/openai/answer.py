@@ -6,11 +6,11 @@ from typing import Any
 from runwire_server.domain.content import Usage, clean_text
 from runwire_server.domain.errors import ModelError
 from runwire_server.models.model import Chunk, EndChunk, ReasoningChunk, TextChunk
-from runwire_server.models.openai.calls import CallAssembler
+from runwire_server.models.openai.calls import CallAssembler, utf8_length
 from runwire_server.models.openai.errors import body_error
 
-# Text, reasoning and arguments of one answer together, in characters.
-ANSWER_CHARS_MAX = 2 * 1024 * 1024
+# Text, reasoning and arguments of one answer together, in bytes of UTF-8: it travels in one event.
+ANSWER_BYTES_MAX = 2 * 1024 * 1024
 # More is no count of tokens, and would not fit the protos.
 _TOKENS_MAX = 2**48
 
@@ -18,10 +18,10 @@ _TOKENS_MAX = 2**48
 class AnswerReader:
     """Reads the pieces of one answer, in order. Raises ModelError for what cannot be understood."""
 
-    def __init__(self, *, secret: str = "", chars_max: int = ANSWER_CHARS_MAX) -> None:
+    def __init__(self, *, secret: str = "", bytes_max: int = ANSWER_BYTES_MAX) -> None:
         self._secret = secret
-        self._chars_max = chars_max
-        self._chars = 0
+        self._bytes_max = bytes_max
+        self._bytes = 0
         self._calls = CallAssembler()
         self._text = _Halves()
         self._reasoning = _Halves()
@@ -51,9 +51,9 @@ class AnswerReader:
             # Only one answer is ever asked for.
             if choice.get("index") in (0, None):
                 self._take_choice(choice, chunks)
-        if self._chars > self._chars_max:
+        if self._bytes > self._bytes_max:
             raise ModelError(
-                f"the model's answer is larger than {self._chars_max} characters", "MODEL_OUTPUT_TOO_LARGE"
+                f"the model's answer is larger than {self._bytes_max} bytes", "MODEL_OUTPUT_TOO_LARGE"
             )
         return chunks
 
@@ -89,7 +89,7 @@ class AnswerReader:
         if not isinstance(delta, Mapping):
             raise _bad("a delta that is not an object")
         reasoning, text = _texts(delta)
-        self._chars += len(reasoning) + len(text)
+        self._bytes += utf8_length(reasoning) + utf8_length(text)
         if reasoning and (reasoning := self._reasoning.take(reasoning)):
             chunks.append(ReasoningChunk(reasoning))
         if text and (text := self._text.take(text)):
@@ -105,7 +105,7 @@ class AnswerReader:
 
     def _take_call(self, call: Mapping[str, Any], chunks: list[Chunk]) -> None:
         added, size = self._calls.take(call)
-        self._chars += size
+        self._bytes += size
         chunks.extend(added)
 
 

@@ -38,7 +38,7 @@ class CallAssembler:
         return bool(self._calls)
 
     def take(self, delta: Mapping[str, Any]) -> tuple[list[ToolCallChunk], int]:
-        """Return the chunks of a delta, and how many characters it added to the answer.
+        """Return the chunks of a delta, and how many bytes it added to the answer.
 
         A call whose name has not come yet is held back, and with it all later ones, so that indexes appear in
         order.
@@ -54,7 +54,7 @@ class CallAssembler:
         index = delta.get("index")
         vendor_index = index if isinstance(index, int) else None
         call = self._find(vendor_id, vendor_index, name, arguments)
-        size = len(arguments)
+        size = utf8_length(arguments)
         if call is None:
             call = _Call(self._new_id(vendor_id), name, vendor_id, vendor_index)
             self._calls.append(call)
@@ -141,3 +141,8 @@ def _arguments(value: Any) -> str:
 
 def _bad(what: str) -> ModelError:
     return ModelError(f"the model server sent {what}", "MODEL_BAD_RESPONSE")
+
+
+def utf8_length(text: str) -> int:
+    """Return how many bytes a text has. Halves of a character count as if they stayed alone."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
