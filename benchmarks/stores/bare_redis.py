@@ -7,10 +7,9 @@ from redis.asyncio import Redis
 
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.sessions import is_user_event
-from runwire_server.storage.codec import encode_event
+from runwire_server.storage.codec import encode_event, encode_record
 from runwire_server.storage.port import Append
 from runwire_server.storage.redis.keys import Keys, to_micros
-from runwire_server.storage.redis.records import record_text
 from runwire_server.storage.redis.runs import run_id
 from runwire_server.storage.url import StoreUrl
 
@@ -52,7 +51,7 @@ class RedisBare:
                 words = ("k", text.kind, "p", text.payload, "v", text.envelope)
                 commands.append(("XADD", f"{record}:l", f"{event.sequence}-0", *words))
             ends = ("last", run.last_sequence, "ended", "0", "end", "")
-            commands.append(("HSET", record, "record", record_text(run), *ends))
+            commands.append(("HSET", record, "record", encode_record(run), *ends))
             commands.append(("HINCRBY", record, "version", 1))
             last = append.after
             for event in append.session_events:

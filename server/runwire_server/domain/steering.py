@@ -13,6 +13,8 @@ from runwire_server.domain.runs import Run
 QUEUED_MESSAGES_MAX = 100
 QUEUED_CHARS_MAX = 1_048_576
 MESSAGES_MAX = 1000
+# They are kept until the run ends, so that one can be given again, and all are written with each that comes.
+OUTPUTS_CHARS_MAX = 16 * 1_048_576
 
 
 def with_message(run: Run, queued: QueuedMessage) -> RunMail:
@@ -92,7 +94,12 @@ def with_outputs(run: Run, outputs: Sequence[ToolResult], now: datetime) -> RunM
     if not answers:
         return run.mail
     check_open(run)
-    return run.mail.with_answers(*answers)
+    made = run.mail.with_answers(*answers)
+    if sum(len(known.output.content) for known in made.answers if known.output) > OUTPUTS_CHARS_MAX:
+        raise LimitExceededError(
+            f"the outputs of a run have more than {OUTPUTS_CHARS_MAX} characters together"
+        )
+    return made
 
 
 def _weight(message: Message) -> int:

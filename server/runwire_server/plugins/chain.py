@@ -211,8 +211,6 @@ class RunPlugins:
         self._count_failure(plugin.name, hook)
         message = f"a plugin failed; error id {error_id}"
         error = RunError("plugin_error", message, "PLUGIN_FAILED", error_id)
-        if any((known.plugin, known.hook) == (plugin.name, hook) for known in self._failures):
-            return  # the log gets one of a kind with each write: a hook of partials can fail with every token
         self._failures.append(ev.PluginFailed(plugin.name, hook, error))
 
 
