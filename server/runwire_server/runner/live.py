@@ -9,6 +9,9 @@ from runwire_server.domain.mail import RunMail
 from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run
 from runwire_server.runner.tail import Tail
 
+# Whoever starts a run follows it a moment later, which is longer on a busy machine.
+_FIRST_FOLLOWER_SECONDS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -22,8 +25,9 @@ class Stop:
 class LiveRun:
     """The handle of a run: its record, its tail, its followers, and the wish that it stop.
 
-    A run that is not detached is stopped `reattach_grace_seconds` after its last follower left, or after it was
-    made when nobody followed it at all. One that goes on after it waited is detached: whoever answered wants it to.
+    A run that is not detached is stopped `reattach_grace_seconds` after its last follower left, or, when nobody has
+    followed it at all, after it was made and at least 2 seconds. One that goes on after it waited is detached:
+    whoever answered wants it to.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class LiveRun:
         self._changed = asyncio.Event()
         self._grace_timer: asyncio.TimerHandle | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
-        self._arm_grace()
+        self._arm_grace(max(reattach_grace_seconds, _FIRST_FOLLOWER_SECONDS))
 
     @property
     def follower_count(self) -> int:
@@ -67,13 +71,13 @@ class LiveRun:
         finally:
             self._followers -= 1
             if self._followers == 0:
-                self._arm_grace()
+                self._arm_grace(self._grace)
 
-    def _arm_grace(self) -> None:
+    def _arm_grace(self, seconds: float) -> None:
         if self._is_detached or self.tail.ended:
             return
         stop = Stop(Outcome.CANCELLED, "no_follower", "nobody followed the run any more")
-        self._grace_timer = asyncio.get_running_loop().call_later(self._grace, self.request_stop, stop)
+        self._grace_timer = asyncio.get_running_loop().call_later(seconds, self.request_stop, stop)
 
     def arm_deadline(self, seconds: float, stop: Stop) -> None:
         """Stop the run after that many seconds, or at once. Called once."""
