@@ -10,6 +10,7 @@ from runwire_server.domain.events import DurablePayload, PartialPayload
 from runwire_server.domain.mail import Answer, QuestionKind
 from runwire_server.domain.runs import Run, RunOptions
 from runwire_server.plugins.chain import RunPlugins
+from runwire_server.plugins.plugin import HookContext
 from runwire_server.tools.tool import Tool, ToolMiddleware
 
 
@@ -100,6 +101,11 @@ class AgentContext:
     plugins: RunPlugins = field(default_factory=RunPlugins)
     tools: Mapping[str, Tool] = field(default_factory=dict)
     tool_middleware: tuple[ToolMiddleware, ...] = ()
+
+    def hook_context(self) -> HookContext:
+        """Return where this agent calls the hooks of plugins, with the run as it is now."""
+        who = self.identity
+        return self.plugins.context(self.output.run, who.author, who.branch, who.invocation_id)
 
     def nested(
         self, agent: "Agent", history: Sequence[Message], *, last_message_id: str = ""

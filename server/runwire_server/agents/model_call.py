@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import uuid4
 
 from runwire_server.agents.agent import AgentContext
@@ -61,7 +60,7 @@ class ModelCalls:
         plugins = self._context.plugins
         hooked: ModelRequest | Message = request
         if plugins:
-            hooked = await plugins.before_model(self._hook_context(), request)
+            hooked = await plugins.before_model(self._context.hook_context(), request)
         if isinstance(hooked, Message):
             payload = MessagePayload(uuid4().hex, hooked)
         else:
@@ -69,7 +68,7 @@ class ModelCalls:
                 hooked = replace(hooked, may_call_tools=False)
             payload = await self._stream(hooked)
             if plugins:
-                message = await plugins.after_model(self._hook_context(), payload.message)
+                message = await plugins.after_model(self._context.hook_context(), payload.message)
                 payload = replace(payload, message=message)
         payload = _in_order(payload, limit)
         shown = await self._context.output.emit(payload)
@@ -120,12 +119,6 @@ class ModelCalls:
                 await output.emit(ModelRetry(attempt, error, delay))
             case EndChunk():
                 answer.end = chunk
-
-    def _hook_context(self) -> Any:
-        who = self._context.identity
-        return self._context.plugins.context(
-            self._context.output.run, who.author, who.branch, who.invocation_id
-        )
 
 
 def _in_order(payload: MessagePayload, limit: str) -> MessagePayload:

@@ -34,8 +34,7 @@ async def answer_of(agent: Agent, context: AgentContext) -> Message:
     plugins = context.plugins
     if not plugins:
         return await agent.run(context)
-    who = context.identity
-    hook = plugins.context(context.run, who.author, who.branch, who.invocation_id)
+    hook = context.hook_context()
     answer = await plugins.before_agent(hook)
     if answer is None:
         answer = await agent.run(context)

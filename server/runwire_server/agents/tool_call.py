@@ -56,7 +56,7 @@ class CallDesk:
             return _done(index, call, failed_result(call, "UNKNOWN_TOOL", self._unknown(call.name)))
         verdict: object = None
         if plugins := self._context.plugins:
-            call, verdict = await plugins.before_tool(self._hook_context(), call)
+            call, verdict = await plugins.before_tool(self._context.hook_context(), call)
         match verdict:
             case Deny(reason=reason):
                 return _done(index, call, _denied(call, reason or "this call is not allowed"))
@@ -116,12 +116,6 @@ class CallDesk:
         except BadArgumentsError as error:
             return _done(index, call, bad_arguments(call, error))
         return arguments
-
-    def _hook_context(self) -> Any:
-        who = self._context.identity
-        return self._context.plugins.context(
-            self._context.output.run, who.author, who.branch, who.invocation_id
-        )
 
     def _unknown(self, name: str) -> str:
         text = f"there is no tool {name[:_NAME_CHARS_MAX]!r}"

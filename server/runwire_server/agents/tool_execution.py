@@ -98,11 +98,8 @@ class Executor:
             task.cancel()
 
     async def _after_tool(self, job: Job, result: ToolResult) -> ToolResult:
-        plugins, who = self._context.plugins, self._context.identity
-        if not plugins:
-            return result
-        hook = plugins.context(self._context.output.run, who.author, who.branch, who.invocation_id)
-        return await plugins.after_tool(hook, job.call, result)
+        plugins = self._context.plugins
+        return await plugins.after_tool(self._context.hook_context(), job.call, result) if plugins else result
 
     async def _tries(self, job: Job) -> ToolResult | StopError:
         """Try until it succeeds, or trying again does not help. Raises only when this task was cancelled."""

@@ -6,7 +6,7 @@ from runwire_server.agents.agent import AgentContext, Ask
 from runwire_server.agents.tool_call import CallDesk, Job, Prepared
 from runwire_server.agents.tool_execution import Executor
 from runwire_server.agents.toolbox import Toolbox
-from runwire_server.domain.content import Message, Role, ToolCall, ToolResult, failed_result
+from runwire_server.domain.content import Message, ToolCall, failed_result, result_message
 from runwire_server.domain.errors import RunWaiting
 from runwire_server.domain.events import ToolResults
 from runwire_server.domain.mail import Answer
@@ -73,16 +73,8 @@ class ToolRounds:
         for part in result_parts(results):
             payload = ToolResults(part, message_id)
             shown = await self._context.output.emit(payload)
-            told += result_messages((shown if isinstance(shown, ToolResults) else payload).results)
+            told += map(result_message, (shown if isinstance(shown, ToolResults) else payload).results)
         return told
-
-
-def result_messages(results: Sequence[ToolResult]) -> list[Message]:
-    """Return results as messages of the conversation."""
-    return [
-        Message(Role.TOOL, result.content, tool_call_id=result.tool_call_id, tool_name=result.tool_name)
-        for result in results
-    ]
 
 
 def _sorted(

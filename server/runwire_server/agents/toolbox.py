@@ -36,9 +36,7 @@ def select_tools(
     if selection is None:
         return Toolbox(dict(own))
     known = {**app, **own}
-    wanted = selection.only if selection.only is not None else tuple(own)
-    names = dict.fromkeys((*wanted, *selection.add))
-    tools = {name: known[name] for name in names if name in known and name not in selection.deny}
+    tools = {name: known[name] for name in selection.server_names(own) if name in known}
     # The agent's own come first where both have a name: the check refuses that.
     clients = {spec.name: spec for spec in selection.client_tools if spec.name not in tools}
     return Toolbox(tools, clients, frozenset(selection.approved_first))

@@ -1,7 +1,7 @@
 """What models, tools and people say to each other."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -131,26 +131,13 @@ def failed_result(
     return ToolResult(call.id, call.name, content, ToolStatus.ERROR, code)
 
 
+def result_message(result: ToolResult) -> Message:
+    """Return the result as the message of the conversation that a model reads."""
+    return Message(Role.TOOL, result.content, tool_call_id=result.tool_call_id, tool_name=result.tool_name)
+
+
 def clean_text(text: str) -> str:
     """Replace lone surrogates, which json.loads makes of a bad escape and UTF-8 cannot hold."""
     if text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def unanswered_calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:
-    """Return the tool calls of the last assistant message that no later message answers.
-
-    Empty when a user's message follows that one: the conversation went on without them. What a system says meanwhile
-    changes nothing.
-    """
-    answered: set[str] = set()
-    for message in reversed(messages):
-        match message.role:
-            case Role.TOOL:
-                answered.add(message.tool_call_id)
-            case Role.ASSISTANT:
-                return tuple(call for call in message.tool_calls if call.id not in answered)
-            case Role.USER:
-                return ()
-    return ()

@@ -5,20 +5,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from runwire_server.domain.content import Message, Role, ToolCall
+from runwire_server.domain.content import Message, Role, ToolCall, failed_result
 from runwire_server.domain.toolcalls import parse_arguments
 
 # What stands for the result of a call that was never executed, because its run ended before (RES-08).
-NOT_EXECUTED = json.dumps(
-    {
-        "ok": False,
-        "error": {
-            "code": "NOT_EXECUTED",
-            "message": "the run ended before this tool was called",
-            "retryable": True,
-        },
-    }
-)
+NOT_EXECUTED = failed_result(
+    ToolCall("", "", ""), "NOT_EXECUTED", "the run ended before this tool was called", retryable=True
+).content
 ORPHAN = "[orphan_tool_result]"
 DUPLICATE = "[duplicate_tool_result]"
 INVALID_ARGUMENTS_KEY = "__invalid_arguments__"

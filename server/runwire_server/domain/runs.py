@@ -1,6 +1,6 @@
 """A run: one turn of work by an agent on a session. What it is, and which way its state may go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -124,16 +124,19 @@ class ToolSelection:
     client_tools: tuple[ToolSpec, ...] = ()
     approved_first: tuple[str, ...] = ()
 
-    def names(self, own: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the tools that an agent with these of its own has then, in order."""
+    def server_names(self, own: Iterable[str]) -> list[str]:
+        """Return the names of the server's tools that an agent with these of its own has then, in order."""
         named = (*(own if self.only is None else self.only), *self.add)
-        kept = (name for name in dict.fromkeys(named) if name not in self.deny)
-        return (*kept, *(spec.name for spec in self.client_tools))
+        return [name for name in dict.fromkeys(named) if name not in self.deny]
+
+    def names(self, own: Iterable[str]) -> tuple[str, ...]:
+        """Return the names of all the tools that an agent with these of its own has then, in order."""
+        return (*self.server_names(own), *(spec.name for spec in self.client_tools))
 
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """What may be different for one nested agent. What is not set is the run's."""
+    """How one agent works. Of a nested one, what is not set is the run's."""
 
     model: str = ""
     temperature: float | None = None
@@ -148,18 +151,9 @@ class AgentOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(AgentOptions):
     """How a run works. None means the agent's or the server's default."""
 
-    model: str = ""
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    stop: tuple[str, ...] = ()
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    seed: int | None = None
-    reasoning_effort: str = ""
     stream: bool | None = None
     max_llm_calls: int | None = None
     max_tool_rounds: int | None = None
@@ -172,7 +166,6 @@ class RunOptions:
     json_repair: bool | None = None
     keep_interrupted_text: bool = False
     output_schema: str = ""
-    tools: ToolSelection | None = None
     plugins: tuple[str, ...] = ()
     agents: Mapping[str, AgentOptions] = field(default_factory=dict)
     waiting_seconds: float | None = None

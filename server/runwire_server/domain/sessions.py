@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from runwire_server.domain.content import JsonObject, Message, Role, unanswered_calls
+from runwire_server.domain.content import JsonObject, Message, Role, failed_result, result_message
 from runwire_server.domain.events import Event, MessagePayload, ToolResults
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.retention import NEVER, Expiry
+from runwire_server.domain.toolcalls import unanswered_calls
 
 EVENTS_MAX = 1000
 
@@ -136,12 +137,29 @@ def event_messages(event: Event) -> list[Message]:
         case MessagePayload(message=message):
             return [message]
         case ToolResults(results=results):
-            return [
-                Message(Role.TOOL, r.content, tool_call_id=r.tool_call_id, tool_name=r.tool_name)
-                for r in results
-            ]
+            return [result_message(result) for result in results]
         case _:
             return []
+
+
+def messages_for(agent_name: str, items: Sequence[SessionEvent]) -> list[Message]:
+    """Return the conversation as that agent may go on with it (R7).
+
+    Only who made a call may execute it: those of another agent that nobody executed have a stand-in at the end.
+    """
+    messages = [message for item in items for message in event_messages(item.event)]
+    calls = unanswered_calls(messages)
+    if not calls:
+        return messages
+    author = next(
+        item.event.author
+        for item in reversed(items)
+        if any(message.role is Role.ASSISTANT for message in event_messages(item.event))
+    )
+    if author != agent_name:
+        why = f"agent {author!r} made this call, and did not execute it"
+        messages += [result_message(failed_result(call, "NOT_EXECUTED", why)) for call in calls]
+    return messages
 
 
 def opening_messages(*, has_events: bool, seed: Sequence[Message], message: Message | None) -> list[Message]:

@@ -35,6 +35,12 @@ def last_round(messages: Sequence[Message]) -> Round | None:
     return None
 
 
+def unanswered_calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:
+    """Return the calls that the conversation stands at and that have no result."""
+    stands_at = last_round(messages)
+    return () if stands_at is None else tuple(stands_at.calls[index] for index in stands_at.open)
+
+
 def _round(calls: tuple[ToolCall, ...], results: list[Message]) -> Round:
     found: list[Message | None] = []
     for call in calls:

@@ -89,7 +89,7 @@ class Activation:
 
     async def take_messages(self) -> None:
         """Put what users have queued into the log and the session. Raises: as Journal.write."""
-        await Voice(self._journal, self._journal.root, self._expire_time(self._journal.run)).take_messages()
+        await self._voice().take_messages()
 
     async def wait(self, worked_seconds: float) -> bool:
         """Make the run a record that nobody works on. Return False when there is news for it: it must go on.
@@ -126,11 +126,14 @@ class Activation:
             history=history.messages,
             last_message_id=history.last_message_id,
             options=options.of_agent(identity.branch),
-            output=Voice(self._journal, identity, self._expire_time(run)),
+            output=self._voice(),
             plugins=self._workshop.plugins,
             tools=self._workshop.tools,
             tool_middleware=self._workshop.tool_middleware,
         )
+
+    def _voice(self) -> Voice:
+        return Voice(self._journal, self._journal.root, self._expire_time(self._journal.run))
 
     def _expire_time(self, run: Run) -> datetime:
         """Return when questions lapse that are asked now: a caller's deadline counts, too."""

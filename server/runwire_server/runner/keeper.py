@@ -139,13 +139,10 @@ class Keeper:
             ending = Ending(Outcome.FAILED, "error", error=error)
         else:
             ending = ending_of_stop(Stop(Outcome.TIMED_OUT, "waiting_timeout"))
-        live = LiveRun(claimed, reattach_grace_seconds=settings.lease_ttl_seconds)
         try:
-            await ending.write(Journal(self._store, live, self._supervisor, settings.clock))
+            await self._end(claimed, ending)
         except (FencedError, NotFoundError):
             _logger.info("run %s was taken by another replica", run.key.request_id)
-        finally:
-            live.close()
 
     async def _retain(self) -> None:
         before = self._settings.clock() - self._settings.run_retention
@@ -186,17 +183,21 @@ class Keeper:
             self._unclosed.pop(run.key, None)
 
     async def _close(self, run: Run) -> None:
-        settings = self._settings
         claimed = await self._claim(run)
         if claimed is None:
             return
         _logger.warning("run %s is lost: replica %s died", run.key.request_id, run.owner)
-        live = LiveRun(claimed, reattach_grace_seconds=settings.lease_ttl_seconds)
         error = RunError("run_error", "the server that ran it died", "REPLICA_LOST", retryable=True)
+        await self._end(claimed, Ending(Outcome.LOST, "replica_lost", error=error))
+
+    async def _end(self, claimed: Run, ending: Ending) -> None:
+        """Close the log of a run that nobody works on. Raises: FencedError, NotFoundError, UnavailableError."""
+        settings = self._settings
+        live = LiveRun(claimed, reattach_grace_seconds=settings.lease_ttl_seconds)
         journal = Journal(self._store, live, self._supervisor, settings.clock)
         try:
             await self._recall(journal)
-            await Ending(Outcome.LOST, "replica_lost", error=error).write(journal)
+            await ending.write(journal)
         finally:
             live.close()
 

@@ -1,20 +1,20 @@
 """Begin a run: its first event, the messages it adds to its session, and what the agent may read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from runwire_server.agents.agent import Agent
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import Message, Role, failed_result, unanswered_calls
+from runwire_server.domain.content import Message, Role
 from runwire_server.domain.mail import NO_MAIL
 from runwire_server.domain.runs import Run, RunInput
 from runwire_server.domain.sessions import (
     EVENTS_MAX,
     EventQuery,
     SessionEvent,
-    event_messages,
     is_user_event,
+    messages_for,
     opening_messages,
     unanswered_last,
     window,
@@ -82,9 +82,8 @@ async def read_history(store: Store, run: Run, hooks: SessionHooks = NO_HOOKS) -
 async def _shown(store: Store, run: Run, past: Sequence[SessionEvent], hooks: SessionHooks) -> History:
     if hooks and past:
         _, past = await hooks.after_get(await store.get_session(run.session), past)
-    messages = [message for item in past for message in event_messages(item.event)]
     said = _last_message_id([item.event for item in past])
-    return History((*messages, *_not_ours(messages, past, run)), said)
+    return History(tuple(messages_for(run.agent_name, past)), said)
 
 
 def _last_message_id(events: Sequence[ev.Event]) -> str:
@@ -93,25 +92,6 @@ def _last_message_id(events: Sequence[ev.Event]) -> str:
         if isinstance(payload, ev.MessagePayload) and payload.message.role is Role.ASSISTANT:
             return payload.message_id
     return ""
-
-
-def _not_ours(messages: Sequence[Message], past: Sequence[SessionEvent], run: Run) -> Iterator[Message]:
-    """Yield stand-ins for the results of calls that another agent made: only who made a call may execute it (R7)."""
-    calls = unanswered_calls(messages)
-    if not calls:
-        return
-    author = next(
-        item.event.author
-        for item in reversed(past)
-        if any(message.role is Role.ASSISTANT for message in event_messages(item.event))
-    )
-    if author == run.agent_name:
-        return
-    for call in calls:
-        result = failed_result(
-            call, "NOT_EXECUTED", f"agent {author!r} made this call, and did not execute it"
-        )
-        yield Message(Role.TOOL, result.content, tool_call_id=call.id, tool_name=call.name)
 
 
 def started_draft(run: Run, agent: Agent | None, *, session_created: bool = False) -> ev.Draft:

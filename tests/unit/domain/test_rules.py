@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runwire_server.domain.content import Message, Part, Role, ToolCall, clean_text, unanswered_calls
+from runwire_server.domain.content import Message, Part, Role, ToolCall, clean_text
 from runwire_server.domain.events import Event, MessagePayload
 from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, RunState, can_become
 from runwire_server.domain.sessions import SessionEvent, opening_messages, window
 from runwire_server.domain.state import Tier, json_depth, merge_state, merged_view, split_delta
+from runwire_server.domain.toolcalls import unanswered_calls
 
 USER = Message(Role.USER, "hi")
 JSON = st.recursive(
