@@ -49,6 +49,7 @@ class Following:
         self._start = start
         self._attach = attach
         self._has_ended = False
+        self._was_reached = False
         self._closed = asyncio.Event()
         self._call: Any = None
 
@@ -123,7 +124,7 @@ class Following:
             if not self.is_accepted:
                 metadata = await call.initial_metadata()
                 if any(key == _ACCEPTED_KEY for key, _ in metadata or ()):
-                    self.is_accepted = True
+                    self.is_accepted = self._was_reached = True
                     yield None
             async for response in call:
                 yield response.event
@@ -132,7 +133,7 @@ class Following:
             call.cancel()
 
     def _note(self, event: event_pb2.Event) -> None:
-        self.is_accepted = True
+        self.is_accepted = self._was_reached = True
         self.last_sequence = max(self.last_sequence, event.sequence)
         match event.WhichOneof("payload"):
             case "run_started":
@@ -145,7 +146,7 @@ class Following:
     def _may_retry(self, error: grpc.aio.AioRpcError, tries: int) -> bool:
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and self.last_sequence == 0:
             return False
-        tries_max = _TRIES_MAX if self.last_sequence else _FIRST_TRIES_MAX
+        tries_max = _TRIES_MAX if self._was_reached else _FIRST_TRIES_MAX
         return error.code() in _BROKEN and not _is_final(error) and tries < tries_max
 
     async def _pause(self, seconds: float) -> None:
