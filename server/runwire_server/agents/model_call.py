@@ -80,7 +80,11 @@ class ModelCalls:
             count = 0
             async for chunks in reads:
                 for chunk in chunks:
-                    await self._take(chunk, answer, request)
+                    if isinstance(chunk, RetryChunk):
+                        retry = ModelRetry(chunk.failed_attempt, chunk.error, chunk.delay_seconds)
+                        await self._context.output.emit(retry)
+                    else:
+                        self._take(chunk, answer, request)
                 count += 1
                 if count % _READS_PER_TURN == 0:
                     await asyncio.sleep(0)
@@ -96,7 +100,7 @@ class ModelCalls:
             answer.message_id, message, end.finish_reason, usage, end.model, end.response_id, raw
         )
 
-    async def _take(self, chunk: Chunk, answer: _Answer, request: ModelRequest) -> None:
+    def _take(self, chunk: Chunk, answer: _Answer, request: ModelRequest) -> None:
         output = self._context.output
         match chunk:
             case TextChunk(text=text):
@@ -115,8 +119,6 @@ class ModelCalls:
                 if request.stream and request.may_call_tools:
                     delta = ToolCallDelta(answer.message_id, index, known_id, known_name, arguments)
                     output.partial(delta)
-            case RetryChunk(failed_attempt=attempt, error=error, delay_seconds=delay):
-                await output.emit(ModelRetry(attempt, error, delay))
             case EndChunk():
                 answer.end = chunk
 

@@ -28,7 +28,7 @@ BARE_END = EndChunk("stop", None, "fake-1", "chatcmpl-1")
 
 
 async def test_text_streams_as_it_comes(fake: FakeOpenAI, connect: Connect) -> None:
-    fake.script(text("Hel", "lo"))
+    fake.script(text("Hel", "lo", pause_seconds=0.05))
 
     assert await lists_of(connect()) == [[TextChunk("Hel")], [TextChunk("lo")], [END]]
 
@@ -37,7 +37,7 @@ async def test_what_came_in_one_read_is_one_list(fake: FakeOpenAI, connect: Conn
     data = b"".join(step for step in text("a", "b").steps if isinstance(step, bytes))
     fake.script(raw(data))
 
-    assert await lists_of(connect()) == [[TextChunk("a"), TextChunk("b"), END]]
+    assert await lists_of(connect()) == [[TextChunk("ab"), END]]
 
 
 async def test_the_request_is_authorised_and_whole(fake: FakeOpenAI, connect: Connect) -> None:

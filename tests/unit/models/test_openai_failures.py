@@ -48,7 +48,7 @@ REFUSED: dict[str, tuple[Reply, str, str]] = {
         "MODEL_BAD_RESPONSE", "without a name",
     ),
     "too much": (text("x" * 2_200_000), "MODEL_OUTPUT_TOO_LARGE", "2097152"),
-    "a moved address": (Reply([b""], 304, {}), "MODEL_BAD_RESPONSE", "304"),
+    "a moved address": (Reply([b" "], 300), "MODEL_BAD_RESPONSE", "300"),
     "bad compression": (
         Reply([b"no gzip"], headers={"content-encoding": "gzip"}), "MODEL_BAD_RESPONSE", "understood",
     ),

@@ -1,4 +1,4 @@
-"""A chat completion, streamed or whole, as Chunks. Pure: parsed JSON in, chunks out."""
+"""A chat completion, streamed or whole, as Chunks. Pure: JSON in, chunks out."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,8 +6,10 @@ from typing import Any
 from runwire_server.domain.content import Usage, clean_text
 from runwire_server.domain.errors import ModelError
 from runwire_server.models.model import Chunk, EndChunk, ReasoningChunk, TextChunk
+from runwire_server.models.openai.body import parsed
 from runwire_server.models.openai.calls import CallAssembler, utf8_length
 from runwire_server.models.openai.errors import body_error
+from runwire_server.models.openai.plain import plain_texts
 
 # Text, reasoning and arguments of one answer together, in bytes of UTF-8: it travels in one event.
 ANSWER_BYTES_MAX = 2 * 1024 * 1024
@@ -31,6 +33,35 @@ class AnswerReader:
         self._model = ""
         self._response_id = ""
 
+    def read(self, payloads: Sequence[bytes]) -> tuple[list[Chunk], ModelError | None]:
+        """Return the chunks of these payloads, and the error that ended them. Adjacent pieces of text come as one.
+
+        What came before an error is passed on first, however the network has cut the bytes.
+        """
+        chunks: list[Chunk] = []
+        reasoning: list[str] = []
+        text: list[str] = []
+        try:
+            for payload in payloads:
+                # Until then every chunk may have the names.
+                texts = plain_texts(payload) if self._model and self._response_id else None
+                if texts is None or (texts[0] and text):
+                    self._take_texts(reasoning, text, chunks)
+                if texts is None:
+                    chunks.extend(self.take(parsed(payload)))
+                else:
+                    reasoning.append(texts[0])
+                    text.append(texts[1])
+            self._take_texts(reasoning, text, chunks)
+        except ModelError as error:
+            return chunks, error
+        return chunks, None
+
+    def _take_texts(self, reasoning: list[str], text: list[str], chunks: list[Chunk]) -> None:
+        self._take_text("".join(reasoning), "".join(text), chunks)
+        reasoning.clear()
+        text.clear()
+
     def take(self, piece: Any) -> list[Chunk]:
         """Return the chunks of one streamed chunk, or of a whole completion. May be none.
 
@@ -51,10 +82,7 @@ class AnswerReader:
             # Only one answer is ever asked for.
             if choice.get("index") in (0, None):
                 self._take_choice(choice, chunks)
-        if self._bytes > self._bytes_max:
-            raise ModelError(
-                f"the model's answer is larger than {self._bytes_max} bytes", "MODEL_OUTPUT_TOO_LARGE"
-            )
+        self._check_size()
         return chunks
 
     def end(self, *, is_done: bool) -> list[Chunk]:
@@ -88,12 +116,7 @@ class AnswerReader:
             delta = choice.get("message") or {}
         if not isinstance(delta, Mapping):
             raise _bad("a delta that is not an object")
-        reasoning, text = _texts(delta)
-        self._bytes += utf8_length(reasoning) + utf8_length(text)
-        if reasoning and (reasoning := self._reasoning.take(reasoning)):
-            chunks.append(ReasoningChunk(reasoning))
-        if text and (text := self._text.take(text)):
-            chunks.append(TextChunk(text))
+        self._take_text(*_texts(delta), chunks)
         if calls := delta.get("tool_calls"):
             for position, call in enumerate(_objects(calls, "tool calls")):
                 # Without an id or an index, the entries of a whole message are still different calls.
@@ -102,6 +125,20 @@ class AnswerReader:
             self._take_call({"function": delta["function_call"]}, chunks)
         if reason := choice.get("finish_reason"):
             self._finish_reason = _name(reason)
+
+    def _take_text(self, reasoning: str, text: str, chunks: list[Chunk]) -> None:
+        self._bytes += utf8_length(reasoning) + utf8_length(text)
+        self._check_size()
+        if reasoning and (reasoning := self._reasoning.take(reasoning)):
+            chunks.append(ReasoningChunk(reasoning))
+        if text and (text := self._text.take(text)):
+            chunks.append(TextChunk(text))
+
+    def _check_size(self) -> None:
+        if self._bytes > self._bytes_max:
+            raise ModelError(
+                f"the model's answer is larger than {self._bytes_max} bytes", "MODEL_OUTPUT_TOO_LARGE"
+            )
 
     def _take_call(self, call: Mapping[str, Any], chunks: list[Chunk]) -> None:
         added, size = self._calls.take(call)

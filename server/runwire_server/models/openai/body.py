@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import msgspec
+
 from runwire_server.domain.errors import ModelError
 from runwire_server.models.openai.sse import EVENT_BYTES_MAX, EventTooLargeError, SseParser
 
@@ -71,7 +73,11 @@ class BodyReader:
     def _until_done(self, payloads: list[bytes]) -> list[bytes]:
         kept: list[bytes] = []
         for payload in payloads:
-            if self.is_done or payload.strip() == _DONE:
+            if self.is_done:
+                break
+            if payload.startswith(b"{"):
+                kept.append(payload)
+            elif payload.strip() == _DONE:
                 self.is_done = True
             elif payload.strip():
                 kept.append(payload)
@@ -80,6 +86,10 @@ class BodyReader:
 
 def parsed(payload: bytes) -> Any:
     """Return the JSON value of a payload. Raises: ModelError MODEL_BAD_RESPONSE."""
+    try:
+        return msgspec.json.decode(payload)
+    except (ValueError, RecursionError):
+        pass  # it may be only bad UTF-8, or half of a surrogate pair, which Python's parser takes
     try:
         return json.loads(payload.decode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -11,7 +11,7 @@ from runwire_server.domain.errors import ModelError
 from runwire_server.domain.runs import RunError
 from runwire_server.models.model import Chunk, ModelRequest, RetryChunk
 from runwire_server.models.openai.answer import AnswerReader
-from runwire_server.models.openai.body import BodyReader, parsed
+from runwire_server.models.openai.body import BodyReader
 from runwire_server.models.openai.endpoint import Endpoint, Timeouts
 from runwire_server.models.openai.errors import RefusedError
 from runwire_server.models.openai.wire import request_body
@@ -125,7 +125,7 @@ class OpenAIModel:
         reader = AnswerReader(secret=self._api_key)
         async with aclosing(self._endpoint.reads(body, timeouts)) as reads:
             async for data in reads:
-                chunks, error = _taken(reader, incoming.take(data))
+                chunks, error = reader.read(incoming.take(data))
                 if error is None and incoming.is_done:
                     chunks.extend(reader.end(is_done=True))
                 if chunks:
@@ -135,7 +135,7 @@ class OpenAIModel:
                 if incoming.is_done:
                     await _linger(reads)
                     return
-        chunks, error = _taken(reader, incoming.end())
+        chunks, error = reader.read(incoming.end())
         if error is not None:
             raise error
         yield [*chunks, *reader.end(is_done=incoming.is_done)]
@@ -148,20 +148,6 @@ class OpenAIModel:
             return backoff
         wanted = error.retry_after_seconds
         return max(backoff, wanted) if wanted <= RETRY_AFTER_SECONDS_MAX else None
-
-
-def _taken(reader: AnswerReader, payloads: list[bytes]) -> tuple[list[Chunk], ModelError | None]:
-    """Return the chunks of these payloads, and the error that ended them.
-
-    What came before an error is passed on first, however the network has cut the bytes.
-    """
-    chunks: list[Chunk] = []
-    try:
-        for payload in payloads:
-            chunks.extend(reader.take(parsed(payload)))
-    except ModelError as error:
-        return chunks, error
-    return chunks, None
 
 
 async def _linger(reads: AsyncGenerator[bytes, None]) -> None:

@@ -6,22 +6,24 @@ the bytes ourselves does (notes/performance.md §2), so only its raw response is
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runwire_server.domain.errors import ModelError
 from runwire_server.models.openai.errors import RefusedError, retry_after_seconds, status_error
+from runwire_server.models.openai.silence import Silence
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, AsyncAPIResponse, AsyncOpenAI
+    import aiohttp
+    import httpx2
+    from openai import APIStatusError, AsyncOpenAI
 
+# The openai package's word for: leave the body to me.
+_UNREAD = {"X-Stainless-Raw-Response": "stream"}
 BASE_URL_DEFAULT = "https://api.openai.com/v1"
-# A streaming answer holds its connection: this many can be under way at once.
-_CONNECTIONS_MAX = 4096
-_IDLE_CONNECTIONS_MAX = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,36 +74,33 @@ class Endpoint:
         Raises: ModelError, and nothing else; RefusedError when the server says when to try again.
         """
         client = await self.open()
-        drivers = _driver_errors()
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + timeouts.first_byte_seconds
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeouts.first_byte_seconds
         try:
-            async with AsyncExitStack() as stack:
-                async with asyncio.timeout_at(deadline):
-                    response = await self._send(client, body, stack)
-                body_reads = cast("AsyncGenerator[bytes, None]", response.iter_bytes())
-                parts = await stack.enter_async_context(aclosing(body_reads))
-                while True:
-                    async with asyncio.timeout_at(deadline):
-                        data = await anext(parts, None)
-                    if data is None:
-                        return
-                    yield data
-                    # The time that the reader took is not the server's.
-                    deadline = clock() + timeouts.idle_seconds
-        except drivers as error:
+            async with asyncio.timeout_at(deadline):
+                response = await self._send(client, body)
+            async with aclosing(response):
+                content = _body_of(response)
+                with Silence(content.set_exception, deadline) as silence:
+                    while data := await content.readany():
+                        silence.end()
+                        yield data
+                        # The time that the reader took is not the server's.
+                        silence.begin(timeouts.idle_seconds)
+        except _driver_errors() as error:
             raise _translated(error, self._api_key) from error
 
-    async def _send(
-        self, client: "AsyncOpenAI", body: Mapping[str, Any], stack: AsyncExitStack
-    ) -> "AsyncAPIResponse[Any]":
-        # The body goes as extra_body: the library walks through all messages given to it by type, in every
-        # request.
-        request = client.chat.completions.with_streaming_response.create(
-            model=body["model"], messages=[], stream=body["stream"], extra_body=body
-        )
+    async def _send(self, client: "AsyncOpenAI", body: Mapping[str, Any]) -> "httpx2.Response":
+        """Send the request, and return the answer with its body still to be read.
+
+        The library's own method for it walks through all messages by type first, in every request.
+        """
+        import httpx2
+
         try:
-            return cast("AsyncAPIResponse[Any]", await stack.enter_async_context(request))
+            return await client.post(
+                "/chat/completions", body=body, cast_to=httpx2.Response, options={"headers": _UNREAD}
+            )
         except (TypeError, ValueError) as error:
             raise ModelError("the request cannot be written as JSON", "MODEL_REJECTED") from error
 
@@ -109,33 +108,41 @@ class Endpoint:
         import httpx2
         import openai
 
-        http = openai.DefaultAsyncHttpxClient(
-            limits=httpx2.Limits(
-                max_connections=_CONNECTIONS_MAX, max_keepalive_connections=_IDLE_CONNECTIONS_MAX
-            )
-        )
+        from runwire_server.models.openai.connections import Connections
+
+        connections = Connections(self.base_url, connect_seconds=self._connect_seconds)
         client = openai.AsyncOpenAI(
             api_key=self._api_key,
             base_url=self.base_url,
             max_retries=0,
-            # All other waits are bounded here, by asyncio.timeout_at.
-            timeout=httpx2.Timeout(None, connect=self._connect_seconds),
-            http_client=http,
+            # All waits are bounded here, and by the connections.
+            timeout=None,
+            http_client=httpx2.AsyncClient(transport=connections, follow_redirects=True),
+            # Compressed, a stream of small chunks costs more than it saves.
+            default_headers={"accept-encoding": "identity"},
         )
-        # Made and imported when first touched, which must not happen in the event loop.
-        _ = client.chat.completions.with_streaming_response
         return client
 
 
+def _body_of(response: "httpx2.Response") -> "aiohttp.StreamReader":
+    from runwire_server.models.openai.connections import body_of
+
+    return body_of(response)
+
+
 def _driver_errors() -> tuple[type[Exception], ...]:
+    import aiohttp
     import httpx2
     import openai
 
-    return (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError)
+    ours = (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
+    # aiohttp's readers raise a bare RuntimeError when the connection was closed at this end.
+    return (*ours, aiohttp.ClientError, OSError, RuntimeError)
 
 
 def _translated(error: Exception, secret: str) -> ModelError:
     """Return what a failure of the openai package, of its HTTP client or of the network means here."""
+    import aiohttp
     import httpx2
     import openai
 
@@ -146,6 +153,8 @@ def _translated(error: Exception, secret: str) -> ModelError:
             return ModelError("the model server did not answer in time", "MODEL_TIMEOUT", retryable=True)
         case openai.APIConnectionError() | httpx2.ConnectError():
             return ModelError("the model server cannot be reached", "MODEL_UNAVAILABLE", retryable=True)
+        case aiohttp.ClientPayloadError(__cause__=aiohttp.http_exceptions.ContentEncodingError()):
+            return ModelError("the model server's answer cannot be understood", "MODEL_BAD_RESPONSE")
         case httpx2.DecodingError() | httpx2.InvalidURL() | openai.OpenAIError():
             return ModelError("the model server's answer cannot be understood", "MODEL_BAD_RESPONSE")
         case _:

@@ -2,6 +2,8 @@
 
 _BOM = b"\xef\xbb\xbf"
 _OTHER_LINES = (b":", b"event", b"id", b"retry")
+# A longer beginning of an event is kept in pieces: joining it with each new one would be quadratic.
+_JOINED_BYTES_MAX = 65_536
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 
 
@@ -43,8 +45,10 @@ class SseParser:
         if b"\r" in data:
             self._skips_lf = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = data.split(b"\n")
         payloads: list[bytes] = []
+        if not self._is_start and not self._data and self._line_bytes < _JOINED_BYTES_MAX:
+            data = self._take_blocks(data, payloads)
+        *lines, rest = data.split(b"\n")
         for line in lines:
             if self._line:
                 self._line.append(line)
@@ -58,6 +62,22 @@ class SseParser:
         if self._line_bytes + self._data_bytes > self._event_bytes_max:
             raise EventTooLargeError(f"an event has more than {self._event_bytes_max} bytes")
         return payloads
+
+    def _take_blocks(self, data: bytes, payloads: list[bytes]) -> bytes:
+        """Take the events of one data line each that the bytes begin with, which is how everyone sends them.
+
+        Return the rest, which may be anything.
+        """
+        if self._line:
+            data = b"".join((*self._line, data))
+            self._line.clear()
+            self._line_bytes = 0
+        blocks = data.split(b"\n\n")
+        for number, block in enumerate(blocks[:-1]):
+            if not block.startswith(b"data: ") or b"\n" in block:
+                return b"\n\n".join(blocks[number:])
+            payloads.append(block[6:])
+        return blocks[-1]
 
     def close(self) -> list[bytes]:
         """Return the event that the end of the stream left without its blank line, if any.

@@ -1,0 +1,1 @@
+"""What the service costs beside a bare gRPC server and beside its peers."""

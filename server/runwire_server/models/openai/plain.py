@@ -1,0 +1,46 @@
+"""The chunk that is by far the most common, read ten times faster than any other: a piece of text and nothing else."""
+
+from typing import Any
+
+import msgspec
+
+
+class _Delta(msgspec.Struct, gc=False):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Delta
+    index: int | None = 0
+    finish_reason: Any = None
+
+
+class _Piece(msgspec.Struct, gc=False):
+    choices: list[_Choice]
+    object: str = ""
+    usage: Any = None
+    error: Any = None
+
+
+_decode = msgspec.json.Decoder(_Piece).decode
+
+
+def plain_texts(payload: bytes) -> tuple[str, str] | None:
+    """Return the reasoning and the text of a chunk that holds nothing else; None for all others, broken ones too."""
+    try:
+        piece = _decode(payload)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    if piece.error or piece.usage or piece.object == "error" or len(piece.choices) != 1:
+        return None
+    choice = piece.choices[0]
+    delta = choice.delta
+    if choice.finish_reason or choice.index or delta.tool_calls or delta.refusal or delta.function_call:
+        return None
+    # vLLM has sent the same reasoning under both names.
+    return delta.reasoning_content or delta.reasoning or "", delta.content or ""
