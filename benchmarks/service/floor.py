@@ -1,7 +1,7 @@
 """The floor: a bare grpc.aio handler that streams ready-made messages, under Run's name. One per token.
 
-`python -m benchmarks.service.floor PORT`. It reads `tokens=` and `rate=` in the message as the model server does. There is
-no model, no store and no log behind it: nobody can stream one message per token with grpc.aio for less.
+`python -m benchmarks.service.floor PORT`. It reads `tokens=` and `rate=` in the message as the model server does.
+There is no model, no store and no log behind it: nobody can stream one message per token with grpc.aio for less.
 """
 
 import asyncio

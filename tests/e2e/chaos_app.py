@@ -6,7 +6,6 @@ What a strict OpenAI-compatible server would refuse in a request goes to the fil
 import asyncio
 import os
 import random
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +14,7 @@ from runwire_server.app import App, LlmAgent, StopError, ToolContext, ToolError
 from runwire_server.domain.content import Message, Role
 from runwire_server.domain.errors import ModelError
 from runwire_server.domain.runs import RunOptions
-from runwire_server.models.model import Chunk, EndChunk, ModelRequest, TextChunk, ToolCallChunk
+from runwire_server.models.model import EndChunk, ModelRequest, Sink, TextChunk, ToolCallChunk
 from runwire_server.models.openai.wire import request_body
 from runwire_server.tools.function import function_tool
 from strict_openai import problems
@@ -30,7 +29,7 @@ class ChaosModel:
 
     name = "chaos"
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[list[Chunk], None]:
+    async def stream(self, request: ModelRequest, sink: Sink) -> None:
         """See models.model.Model."""
         if found := problems(request_body("chaos", request)["messages"]):
             with _FAULTS.open("a") as file:
@@ -39,7 +38,7 @@ class ChaosModel:
         if _chance.random() < 0.04:
             raise ModelError("no", "MODEL_UNAVAILABLE", retryable=True)
         for _ in range(_chance.randrange(6)):
-            yield [TextChunk("word ")]
+            sink.take([TextChunk("word ")])
             await asyncio.sleep(_chance.uniform(0, 0.02))
         if _chance.random() < 0.03:
             raise ModelError("cut", "MODEL_DISCONNECTED")
@@ -48,10 +47,9 @@ class ChaosModel:
         # Some providers use an id again in every answer.
         prefix = _chance.choice(["call", uuid4().hex[:6]])
         for index in range(count):
-            yield [
-                ToolCallChunk(index, f"{prefix}_{index}", _chance.choice(names), _chance.choice(_ARGUMENTS))
-            ]
-        yield [EndChunk("tool_calls" if count else "stop")]
+            name, arguments = _chance.choice(names), _chance.choice(_ARGUMENTS)
+            sink.take([ToolCallChunk(index, f"{prefix}_{index}", name, arguments)])
+        sink.take([EndChunk("tool_calls" if count else "stop")])
 
 
 async def works(n: int = 0) -> str:

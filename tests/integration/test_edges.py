@@ -288,8 +288,8 @@ async def test_a_cancel_ends_the_pause_before_a_retry(store_url: str) -> None:
     model_error = RunError("model_error", "busy", "MODEL_UNAVAILABLE")
 
     class Busy(ScriptedModel):
-        async def stream(self, request: Any) -> Any:
-            yield [RetryChunk(1, model_error, 3600.0)]
+        async def stream(self, request: Any, sink: Any) -> None:
+            await sink.retry(RetryChunk(1, model_error, 3600.0))
             await asyncio.sleep(3600)
 
     model = Busy([text_turn("hi")])

@@ -144,10 +144,9 @@ async def test_at_a_limit_a_run_fails_or_answers_once_more(
     class Model(ScriptedModel):
         """Calls its tool as long as it may."""
 
-        async def stream(self, request: Any) -> Any:
+        async def stream(self, request: Any, sink: Any) -> None:
             self._turns = [with_usage(call_turn("act") if request.may_call_tools else text_turn("in short"))]
-            async for chunks in super().stream(request):
-                yield chunks
+            await super().stream(request, sink)
 
     model = Model([text_turn("x")])
     async with desk(App("test", [LlmAgent("agent", model=model, tools=[act])]), store_url) as at:

@@ -1,14 +1,20 @@
 """One model call: plugins before, deltas on the way, the whole answer into the log."""
 
-import asyncio
-from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import uuid4
 
-from runwire_server.agents.agent import AgentContext
+from runwire_server.agents.agent import AgentContext, Output
 from runwire_server.agents.json_fix import repair_calls
 from runwire_server.domain.content import Message, Role, ToolCall, Usage
-from runwire_server.domain.events import MessagePayload, ModelRetry, ReasoningDelta, TextDelta, ToolCallDelta
+from runwire_server.domain.events import (
+    MessagePayload,
+    ModelRetry,
+    PartialPayload,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+)
 from runwire_server.domain.toolcalls import with_unique_ids
 from runwire_server.models.model import (
     Chunk,
@@ -21,24 +27,55 @@ from runwire_server.models.model import (
     ToolCallChunk,
 )
 
-# A model that never really waits must not keep the loop from everyone else.
-_READS_PER_TURN = 32
 
-
-@dataclass(slots=True)
 class _Answer:
-    """A model's answer, as far as it has come."""
+    """A model's answer, as far as it has come. Shows it on the way."""
 
-    message_id: str
-    text: list[str] = field(default_factory=list)
-    reasoning: list[str] = field(default_factory=list)
-    calls: list[tuple[str, str, list[str]]] = field(default_factory=list)
-    end: EndChunk | None = None
+    def __init__(self, output: Output, request: ModelRequest) -> None:
+        self.message_id = uuid4().hex
+        self.end: EndChunk | None = None
+        self._output = output
+        self._request = request
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: list[tuple[str, str, list[str]]] = []
+
+    def take(self, chunks: Sequence[Chunk]) -> None:
+        """See models.model.Sink."""
+        for chunk in chunks:
+            delta = self._kept(chunk)
+            if delta is not None and self._request.stream:
+                self._output.partial(delta)
+
+    async def retry(self, retry: RetryChunk) -> None:
+        """See models.model.Sink."""
+        await self._output.emit(ModelRetry(retry.failed_attempt, retry.error, retry.delay_seconds))
+
+    def _kept(self, chunk: Chunk) -> PartialPayload | None:
+        """Keep the chunk. Return what to show of it."""
+        match chunk:
+            case TextChunk(text=text):
+                self._text.append(text)
+                return TextDelta(self.message_id, text)
+            case ReasoningChunk(text=text):
+                self._reasoning.append(text)
+                return ReasoningDelta(self.message_id, text)
+            case ToolCallChunk(index=index, id=call_id, name=name, arguments=arguments):
+                if index == len(self._calls):
+                    self._calls.append((call_id, name, []))
+                known_id, known_name, parts = self._calls[index]
+                parts.append(arguments)
+                if self._request.may_call_tools:
+                    return ToolCallDelta(self.message_id, index, known_id, known_name, arguments)
+            case EndChunk():
+                self.end = chunk
+        return None
 
     def message(self) -> Message:
-        calls = tuple(ToolCall(call_id, name, "".join(parts)) for call_id, name, parts in self.calls)
+        """Return the whole message."""
+        calls = tuple(ToolCall(call_id, name, "".join(parts)) for call_id, name, parts in self._calls)
         return Message(
-            Role.ASSISTANT, "".join(self.text), tool_calls=calls, reasoning_content="".join(self.reasoning)
+            Role.ASSISTANT, "".join(self._text), tool_calls=calls, reasoning_content="".join(self._reasoning)
         )
 
 
@@ -75,19 +112,8 @@ class ModelCalls:
         return shown if isinstance(shown, MessagePayload) else payload
 
     async def _stream(self, request: ModelRequest) -> MessagePayload:
-        answer = _Answer(uuid4().hex)
-        async with aclosing(self._model.stream(request)) as reads:
-            count = 0
-            async for chunks in reads:
-                for chunk in chunks:
-                    if isinstance(chunk, RetryChunk):
-                        retry = ModelRetry(chunk.failed_attempt, chunk.error, chunk.delay_seconds)
-                        await self._context.output.emit(retry)
-                    else:
-                        self._take(chunk, answer, request)
-                count += 1
-                if count % _READS_PER_TURN == 0:
-                    await asyncio.sleep(0)
+        answer = _Answer(self._context.output, request)
+        await self._model.stream(request, answer)
         end = answer.end or EndChunk("stop")
         usage = (end.usage or Usage()) + Usage(model_calls=1)
         raw: dict[str, str] = {}
@@ -99,28 +125,6 @@ class ModelCalls:
         return MessagePayload(
             answer.message_id, message, end.finish_reason, usage, end.model, end.response_id, raw
         )
-
-    def _take(self, chunk: Chunk, answer: _Answer, request: ModelRequest) -> None:
-        output = self._context.output
-        match chunk:
-            case TextChunk(text=text):
-                answer.text.append(text)
-                if request.stream:
-                    output.partial(TextDelta(answer.message_id, text))
-            case ReasoningChunk(text=text):
-                answer.reasoning.append(text)
-                if request.stream:
-                    output.partial(ReasoningDelta(answer.message_id, text))
-            case ToolCallChunk(index=index, id=call_id, name=name, arguments=arguments):
-                if index == len(answer.calls):
-                    answer.calls.append((call_id, name, []))
-                known_id, known_name, parts = answer.calls[index]
-                parts.append(arguments)
-                if request.stream and request.may_call_tools:
-                    delta = ToolCallDelta(answer.message_id, index, known_id, known_name, arguments)
-                    output.partial(delta)
-            case EndChunk():
-                answer.end = chunk
 
 
 def _in_order(payload: MessagePayload, limit: str) -> MessagePayload:

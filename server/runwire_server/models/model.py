@@ -1,6 +1,6 @@
 """The model contract: a request in, a stream of chunks out."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -69,7 +69,7 @@ class ToolCallChunk:
 
 @dataclass(slots=True)
 class RetryChunk:
-    """A try failed before its first token; the next comes after `delay_seconds`. Before all other chunks."""
+    """A try failed before its first token; the next comes after `delay_seconds`."""
 
     failed_attempt: int
     error: RunError
@@ -86,7 +86,22 @@ class EndChunk:
     response_id: str = ""
 
 
-Chunk = TextChunk | ReasoningChunk | ToolCallChunk | RetryChunk | EndChunk
+Chunk = TextChunk | ReasoningChunk | ToolCallChunk | EndChunk
+
+
+class Sink(Protocol):
+    """Where an answer goes while it comes."""
+
+    def take(self, chunks: Sequence[Chunk]) -> None:
+        """Take all chunks of one read from the provider together, never none. Raises what ends the answer.
+
+        May be called from anywhere in the loop, by whatever reads the connection: no task has to wake up for it.
+        """
+        ...
+
+    async def retry(self, retry: RetryChunk) -> None:
+        """Take the news that there will be another try. Only before all chunks."""
+        ...
 
 
 class Model(Protocol):
@@ -97,11 +112,11 @@ class Model(Protocol):
         """How the provider calls the model; shown in AgentService."""
         ...
 
-    def stream(self, request: ModelRequest) -> AsyncGenerator[list[Chunk], None]:
-        """Yield the answer as it comes: all chunks of one read from the provider together, never none.
+    async def stream(self, request: ModelRequest, sink: Sink) -> None:
+        """Give the answer to the sink as it comes, and return when it has ended.
 
-        Closing the generator stops the request. An answer that ends without its EndChunk is an error, so a
-        truncated answer never looks whole. Every wait has a timeout.
+        A cancel stops the request. An answer that ends without its EndChunk is an error, so a truncated answer never
+        looks whole. Every wait has a timeout. A model that never waits lets others have the loop now and then.
 
         Raises:
             ModelError: With code MODEL_UNAUTHENTICATED (401, 403), MODEL_RATE_LIMITED (429), MODEL_REJECTED (other

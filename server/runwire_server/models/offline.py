@@ -3,11 +3,11 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from uuid import uuid4
 
 from runwire_server.domain.content import Message, Role, ToolCall, ToolSpec, Usage
-from runwire_server.models.model import Chunk, EndChunk, ModelRequest, TextChunk, ToolCallChunk
+from runwire_server.models.model import Chunk, EndChunk, ModelRequest, Sink, TextChunk, ToolCallChunk
 
 WORD_SECONDS_DEFAULT = 0.02
 # Rules look at the beginning of a message only: patterns should not have to go through megabytes.
@@ -39,18 +39,18 @@ class OfflineModel:
     def __init__(self, *, word_seconds: float = WORD_SECONDS_DEFAULT) -> None:
         self._word_seconds = word_seconds
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[list[Chunk], None]:
-        """Yield the answer word by word; all at once when it is not to be streamed. Never fails."""
+    async def stream(self, request: ModelRequest, sink: Sink) -> None:
+        """Give the answer word by word; all at once when it is not to be streamed. Never fails."""
         held: list[Chunk] = []
         for chunk in _chunks(request):
             if not isinstance(chunk, EndChunk):
                 await asyncio.sleep(self._word_seconds)
             if request.stream:
-                yield [chunk]
+                sink.take([chunk])
             else:
                 held.append(chunk)
         if held:
-            yield held
+            sink.take(held)
 
 
 def _chunks(request: ModelRequest) -> Iterator[Chunk]:

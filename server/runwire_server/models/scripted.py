@@ -1,10 +1,13 @@
 """A model that replays fixed turns: for tests and load tests."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
-from runwire_server.models.model import Chunk, ModelRequest
+from runwire_server.models.model import Chunk, ModelRequest, RetryChunk, Sink
 
-Turn = Sequence[Chunk] | Exception
+# Without a pause it never waits, and must not keep the loop from everyone else.
+_CHUNKS_PER_TURN = 32
+Turn = Sequence[Chunk | RetryChunk] | Exception
 
 
 class ScriptedModel:
@@ -23,19 +26,23 @@ class ScriptedModel:
         self._pause = pause
         self.requests: list[ModelRequest] = []
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[list[Chunk], None]:
-        """Yield the next turn, chunk by chunk; all at once when it is not to be streamed."""
+    async def stream(self, request: ModelRequest, sink: Sink) -> None:
+        """Give the next turn, chunk by chunk; all at once when it is not to be streamed."""
         turn = self._turns[min(len(self.requests), len(self._turns) - 1)]
         self.requests.append(request)
         if isinstance(turn, Exception):
             raise turn
         held: list[Chunk] = []
-        for chunk in turn:
+        for number, chunk in enumerate(turn, 1):
             if self._pause is not None:
                 await self._pause()
-            if request.stream:
-                yield [chunk]
+            if isinstance(chunk, RetryChunk):
+                await sink.retry(chunk)
+            elif request.stream:
+                sink.take([chunk])
             else:
                 held.append(chunk)
+            if number % _CHUNKS_PER_TURN == 0:
+                await asyncio.sleep(0)
         if held:
-            yield held
+            sink.take(held)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from openai_support import Reads
 from runwire_server.domain.content import Message, Role, ToolCall, ToolSpec
 from runwire_server.models.model import Chunk, EndChunk, Model, ModelRequest, TextChunk, ToolCallChunk
 from runwire_server.models.offline import OfflineModel
@@ -26,7 +27,9 @@ TOOLS = (
 
 async def lists_of(model: Model, *messages: Message, **fields: Any) -> list[list[Chunk]]:
     request = ModelRequest(messages=messages, **{"tools": TOOLS, **fields})
-    return [chunks async for chunks in model.stream(request)]
+    sink = Reads()
+    await model.stream(request, sink)
+    return sink.lists
 
 
 async def ask(*said: str | Message, tools: Sequence[ToolSpec] = TOOLS) -> list[Chunk]:

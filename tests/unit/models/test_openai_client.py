@@ -18,11 +18,12 @@ from fake_openai import (
     tool_calls,
     whole,
 )
-from openai_support import END, HI, KEY, LONG, WHOLE, Connect, ask, failure, lists_of, said
+from openai_support import END, HI, KEY, LONG, WHOLE, Connect, Reads, ask, failure, lists_of, said
 from runwire_server.domain.content import Message, Role, ToolSpec
 from runwire_server.domain.errors import ModelError
 from runwire_server.models.model import EndChunk, ModelRequest, ReasoningChunk, TextChunk, ToolCallChunk
 from runwire_server.models.openai.client import OpenAIModel
+from support import eventually
 
 BARE_END = EndChunk("stop", None, "fake-1", "chatcmpl-1")
 
@@ -151,12 +152,13 @@ async def test_an_answer_that_is_not_to_be_streamed_comes_all_at_once(
     assert "stream_options" not in fake.requests[0].body
 
 
-async def test_closing_the_generator_ends_the_request(fake: FakeOpenAI, connect: Connect) -> None:
+async def test_a_cancel_in_mid_answer_ends_the_request(fake: FakeOpenAI, connect: Connect) -> None:
     fake.script(text("x", finish=None, done=False, then=Fault.STALL))
-    reads = connect().stream(HI)
-    assert await anext(reads) == [TextChunk("x")]
+    reads = Reads()
+    task = asyncio.create_task(connect().stream(HI, reads))
+    await eventually(lambda: reads.lists == [[TextChunk("x")]])
 
-    await reads.aclose()
+    task.cancel()
 
     async with asyncio.timeout(LONG):
         await fake.requests[0].client_left.wait()
@@ -182,14 +184,15 @@ async def test_cancelling_the_reader_ends_the_request_and_stays_a_cancel(
 async def test_answers_under_way_fail_when_the_model_is_closed(fake: FakeOpenAI, connect: Connect) -> None:
     fake.script(text("x", finish=None, done=False, then=Fault.STALL))
     model = connect()
-    reads = model.stream(HI)
-    await anext(reads)
+    reads = Reads()
+    task = asyncio.create_task(model.stream(HI, reads))
+    await eventually(lambda: reads.lists)
 
     await model.aclose()
     await model.aclose()
 
     with pytest.raises(ModelError) as caught:
-        await anext(reads)
+        await task
     assert caught.value.code in {"MODEL_DISCONNECTED", "MODEL_UNAVAILABLE"}
 
 

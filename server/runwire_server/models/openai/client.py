@@ -2,14 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
-from typing import Any
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from runwire_server.domain.errors import ModelError
 from runwire_server.domain.runs import RunError
-from runwire_server.models.model import Chunk, ModelRequest, RetryChunk
+from runwire_server.models.model import Chunk, ModelRequest, RetryChunk, Sink
 from runwire_server.models.openai.answer import AnswerReader
 from runwire_server.models.openai.body import BodyReader
 from runwire_server.models.openai.endpoint import Endpoint, Timeouts
@@ -20,9 +18,6 @@ _BACKOFF_SECONDS_FIRST = 0.5
 _BACKOFF_SECONDS_MAX = 8.0
 # A server that wants a longer pause gets no second try: a run should not hang on it.
 RETRY_AFTER_SECONDS_MAX = 30.0
-# How long the end of the body may come after [DONE]. When it comes, the connection can be used again.
-_LINGER_SECONDS = 0.05
-_LINGER_READS_MAX = 8
 
 
 class OpenAIModel:
@@ -80,65 +75,31 @@ class OpenAIModel:
         """Close all connections. Answers under way fail. Idempotent."""
         await self._endpoint.aclose()
 
-    async def stream(self, request: ModelRequest) -> AsyncGenerator[list[Chunk], None]:
-        """Yield the answer. See models.model.Model, whose codes MODEL_OUTPUT_TOO_LARGE joins: over 2 Mi
+    async def stream(self, request: ModelRequest, sink: Sink) -> None:
+        """Give the answer to the sink. See models.model.Model, whose codes MODEL_OUTPUT_TOO_LARGE joins: over 2 Mi
         characters.
 
-        A retryable failure before the first token is tried again; each further try is told by a RetryChunk
-        first.
+        A retryable failure before the first token is tried again; the sink hears of each further try first.
         """
         body = request_body(self._name, request, max_tokens_field=self._max_tokens_field)
         failed = 0
         while True:
-            is_started = False
+            answer = _Answer(sink, AnswerReader(secret=self._api_key), is_whole=not request.stream)
             try:
-                async with aclosing(self._try(body, is_streamed=request.stream)) as answer:
-                    async for chunks in answer:
-                        is_started = True
-                        yield chunks
+                await self._endpoint.read(
+                    body, self._streamed if request.stream else self._whole, answer.take
+                )
+                answer.end()
             except ModelError as error:
                 failed += 1
                 delay = self._delay_seconds(failed, error)
-                if is_started or not error.retryable or failed > self._retries_max or delay is None:
+                if answer.is_shown or not error.retryable or failed > self._retries_max or delay is None:
                     raise
                 shown = RunError(error.type, str(error), error.code, retryable=True)
             else:
                 return
-            yield [RetryChunk(failed, shown, delay)]
+            await sink.retry(RetryChunk(failed, shown, delay))
             await self._sleep(delay)
-
-    async def _try(self, body: Mapping[str, Any], *, is_streamed: bool) -> AsyncGenerator[list[Chunk], None]:
-        """Yield the answer of one request; all at once, when it was not to be streamed."""
-        if is_streamed:
-            async with aclosing(self._read(body, self._streamed)) as answer:
-                async for chunks in answer:
-                    yield chunks
-            return
-        held: list[Chunk] = []
-        async with aclosing(self._read(body, self._whole)) as answer:
-            async for chunks in answer:
-                held.extend(chunks)
-        yield held
-
-    async def _read(self, body: Mapping[str, Any], timeouts: Timeouts) -> AsyncGenerator[list[Chunk], None]:
-        incoming = BodyReader()
-        reader = AnswerReader(secret=self._api_key)
-        async with aclosing(self._endpoint.reads(body, timeouts)) as reads:
-            async for data in reads:
-                chunks, error = reader.read(incoming.take(data))
-                if error is None and incoming.is_done:
-                    chunks.extend(reader.end(is_done=True))
-                if chunks:
-                    yield chunks
-                if error is not None:
-                    raise error
-                if incoming.is_done:
-                    await _linger(reads)
-                    return
-        chunks, error = reader.read(incoming.end())
-        if error is not None:
-            raise error
-        yield [*chunks, *reader.end(is_done=incoming.is_done)]
 
     def _delay_seconds(self, failed: int, error: ModelError) -> float | None:
         """Return how long to wait before the next try; None when the server wants too long a pause."""
@@ -150,11 +111,40 @@ class OpenAIModel:
         return max(backoff, wanted) if wanted <= RETRY_AFTER_SECONDS_MAX else None
 
 
-async def _linger(reads: AsyncGenerator[bytes, None]) -> None:
-    """Read the end of the body, so that the connection can be used again, unless the server keeps it open."""
-    try:
-        async with asyncio.timeout(_LINGER_SECONDS):
-            for _ in range(_LINGER_READS_MAX):
-                await anext(reads)
-    except (StopAsyncIteration, TimeoutError, ModelError):
-        return
+class _Answer:
+    """From the bytes of one answer to the sink; all at once, when it was not to be streamed."""
+
+    def __init__(self, sink: Sink, reader: AnswerReader, *, is_whole: bool) -> None:
+        self.is_shown = False
+        self._sink = sink
+        self._reader = reader
+        self._incoming = BodyReader()
+        self._held: list[Chunk] | None = [] if is_whole else None
+
+    def take(self, data: bytes) -> bool:
+        """Take what the connection brought. Return whether the answer is through. Raises: ModelError."""
+        incoming = self._incoming
+        chunks, error = self._reader.read(incoming.take(data))
+        if error is None and incoming.is_done:
+            chunks.extend(self._reader.end(is_done=True))
+        self._give(chunks)
+        if error is not None:
+            raise error
+        return incoming.is_done
+
+    def end(self) -> None:
+        """Take the end of the body. Raises: ModelError."""
+        if not self._incoming.is_done:
+            chunks, error = self._reader.read(self._incoming.end())
+            if error is not None:
+                raise error
+            self._give([*chunks, *self._reader.end(is_done=self._incoming.is_done)])
+        if self._held:
+            self._sink.take(self._held)
+
+    def _give(self, chunks: list[Chunk]) -> None:
+        if self._held is not None:
+            self._held.extend(chunks)
+        elif chunks:
+            self.is_shown = True
+            self._sink.take(chunks)

@@ -7,6 +7,8 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import httpx2
 
+from runwire_server.models.openai.arrivals import TellingConnector
+
 # A streaming answer holds its connection: this many can be under way at once.
 _CONNECTIONS_MAX = 4096
 _IDLE_SECONDS = 60.0
@@ -30,7 +32,7 @@ class Connections(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send it. See httpx2.AsyncBaseTransport. Raises: httpx2.TransportError."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(
+            connector = TellingConnector(
                 limit=_CONNECTIONS_MAX, keepalive_timeout=_IDLE_SECONDS, ssl=self._tls
             )
             # Cookies of one user's request are none of another's.
@@ -85,9 +87,9 @@ class _Body(httpx2.AsyncByteStream):
         self._response.close()
 
 
-def body_of(response: httpx2.Response) -> aiohttp.StreamReader:
-    """Return where the bytes of an answer arrive, without the layers in between."""
-    return cast("aiohttp.ClientResponse", response.extensions[_RESPONSE]).content
+def aiohttp_response(response: httpx2.Response) -> aiohttp.ClientResponse:
+    """Return the answer as it is below the openai package."""
+    return cast("aiohttp.ClientResponse", response.extensions[_RESPONSE])
 
 
 def _proxy_of(url: httpx2.URL) -> str | None:

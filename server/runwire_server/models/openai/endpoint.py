@@ -5,7 +5,7 @@ the bytes ourselves does (notes/performance.md §2), so only its raw response is
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 from runwire_server.domain.errors import ModelError
 from runwire_server.models.openai.errors import RefusedError, retry_after_seconds, status_error
-from runwire_server.models.openai.silence import Silence
 
 if TYPE_CHECKING:
-    import aiohttp
     import httpx2
     from openai import APIStatusError, AsyncOpenAI
+
+    from runwire_server.models.openai.arrivals import Arrivals
 
 # The openai package's word for: leave the body to me.
 _UNREAD = {"X-Stainless-Raw-Response": "stream"}
@@ -68,25 +68,21 @@ class Endpoint:
         if client is not None:
             await client.close()
 
-    async def reads(self, body: Mapping[str, Any], timeouts: Timeouts) -> AsyncGenerator[bytes, None]:
-        """Send the request, and yield the answer's body as it comes.
+    async def read(self, body: Mapping[str, Any], timeouts: Timeouts, take: Callable[[bytes], bool]) -> None:
+        """Send the request, and give `take` the answer's body as it comes, until that ends, or `take` says that it is
+        through.
 
-        Raises: ModelError, and nothing else; RefusedError when the server says when to try again.
+        `take` is called by whatever reads the connection, not in the caller's task.
+
+        Raises: what `take` raises. ModelError, and nothing else; RefusedError when the server says when to try again.
         """
         client = await self.open()
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeouts.first_byte_seconds
+        deadline = asyncio.get_running_loop().time() + timeouts.first_byte_seconds
         try:
             async with asyncio.timeout_at(deadline):
                 response = await self._send(client, body)
             async with aclosing(response):
-                content = _body_of(response)
-                with Silence(content.set_exception, deadline) as silence:
-                    while data := await content.readany():
-                        silence.end()
-                        yield data
-                        # The time that the reader took is not the server's.
-                        silence.begin(timeouts.idle_seconds)
+                await _arrivals(response, take, deadline, timeouts.idle_seconds).whole()
         except _driver_errors() as error:
             raise _translated(error, self._api_key) from error
 
@@ -111,7 +107,7 @@ class Endpoint:
         from runwire_server.models.openai.connections import Connections
 
         connections = Connections(self.base_url, connect_seconds=self._connect_seconds)
-        client = openai.AsyncOpenAI(
+        return openai.AsyncOpenAI(
             api_key=self._api_key,
             base_url=self.base_url,
             max_retries=0,
@@ -121,13 +117,16 @@ class Endpoint:
             # Compressed, a stream of small chunks costs more than it saves.
             default_headers={"accept-encoding": "identity"},
         )
-        return client
 
 
-def _body_of(response: "httpx2.Response") -> "aiohttp.StreamReader":
-    from runwire_server.models.openai.connections import body_of
+def _arrivals(
+    response: "httpx2.Response", take: Callable[[bytes], bool], deadline: float, idle_seconds: float
+) -> "Arrivals":
+    # Imports aiohttp, as a last thing before the first request.
+    from runwire_server.models.openai.arrivals import Arrivals
+    from runwire_server.models.openai.connections import aiohttp_response
 
-    return body_of(response)
+    return Arrivals(aiohttp_response(response), take, deadline=deadline, idle_seconds=idle_seconds)
 
 
 def _driver_errors() -> tuple[type[Exception], ...]:
@@ -136,8 +135,7 @@ def _driver_errors() -> tuple[type[Exception], ...]:
     import openai
 
     ours = (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
-    # aiohttp's readers raise a bare RuntimeError when the connection was closed at this end.
-    return (*ours, aiohttp.ClientError, OSError, RuntimeError)
+    return (*ours, aiohttp.ClientError, OSError)
 
 
 def _translated(error: Exception, secret: str) -> ModelError:

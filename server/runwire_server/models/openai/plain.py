@@ -1,4 +1,4 @@
-"""The chunk that is by far the most common, read ten times faster than any other: a piece of text and nothing else."""
+"""The chunk that is by far the most common, read faster than any other: a piece of text and nothing else."""
 
 from typing import Any
 
