@@ -1,0 +1,82 @@
+"""The systems that Runwire is compared with: how each is started, and how a client asks it for a run.
+
+A server gets the URL of the model server in MODEL_URL. In a URL or body a client replaces {i} by the number of the
+run, {message} by the text for the model with JSON's escapes, and {id} by what `prepare_path_id` names in the answer
+to the prepare request.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = HERE.parents[1] / ".tools" / "peers"
+_JSON = {"content-type": "application/json"}
+_BOUNDARY = "runwire-bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server to compare with. `command` makes its argv from a port and the environment's Python."""
+
+    name: str
+    command: Callable[[int, Path], list[str]]
+    ready_url: str
+    url: str
+    body: str
+    what_is_fair: str
+    prepare_url: str = ""
+    prepare_body: str = "{}"
+    prepare_path_id: str = ""
+    headers: Mapping[str, str] = field(default_factory=lambda: _JSON)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        """Where `install` puts what the server needs; `home / "bin" / "python"` runs it."""
+        return ENVIRONMENTS / self.name
+
+    def argv(self, port: int) -> list[str]:
+        """The command line that serves on a port of this machine."""
+        return self.command(port, self.home / "bin" / "python")
+
+
+def _uvicorn(name: str) -> Callable[[int, Path], list[str]]:
+    def command(port: int, python: Path) -> list[str]:
+        options = (
+            "--host 127.0.0.1 --loop uvloop --http httptools --log-level warning --no-access-log --workers 1"
+        )
+        argv = [str(python), "-m", "uvicorn", "server:app", "--app-dir", str(HERE / name), *options.split()]
+        return [*argv, "--port", str(port)]
+
+    return command
+
+
+def _form(**fields: str) -> str:
+    parts = (
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    return "".join(parts) + f"--{_BOUNDARY}--\r\n"
+
+
+OPENAI_AGENTS = Peer(
+    name="openai-agents",
+    command=_uvicorn("openai-agents"),
+    ready_url="http://127.0.0.1:{port}/health",
+    url="http://127.0.0.1:{port}/chat",
+    body='{"session_id": "s{i}", "message": "{message}"}',
+    what_is_fair="Its Runner behind the FastAPI endpoint everybody writes around it, sending text deltas only; "
+    "SQLiteSession in memory, tracing off.",
+)
+AGNO = Peer(
+    name="agno",
+    command=_uvicorn("agno"),
+    ready_url="http://127.0.0.1:{port}/health",
+    url="http://127.0.0.1:{port}/agents/bench/runs",
+    body=_form(message="{message}", stream="true", session_id="s{i}", user_id="u{i}"),
+    headers={"content-type": f"multipart/form-data; boundary={_BOUNDARY}"},
+    what_is_fair="Its own AgentOS with the in-memory database, history on; telemetry and tracing off.",
+)
+
+PEERS = {peer.name: peer for peer in (OPENAI_AGENTS, AGNO)}
