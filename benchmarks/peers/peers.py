@@ -78,5 +78,17 @@ AGNO = Peer(
     headers={"content-type": f"multipart/form-data; boundary={_BOUNDARY}"},
     what_is_fair="Its own AgentOS with the in-memory database, history on; telemetry and tracing off.",
 )
+ADK = Peer(
+    name="adk",
+    command=_uvicorn("adk"),
+    ready_url="http://127.0.0.1:{port}/list-apps",
+    url="http://127.0.0.1:{port}/run_sse",
+    body='{"app_name": "bench", "user_id": "u{i}", "session_id": "s{i}", "streaming": true, '
+    '"new_message": {"role": "user", "parts": [{"text": "{message}"}]}}',
+    prepare_url="http://127.0.0.1:{port}/apps/bench/users/u{i}/sessions/s{i}",
+    environment={"OTEL_SDK_DISABLED": "true", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+    what_is_fair="Its own api_server (get_fast_api_app) with in-memory services and LiteLLM; no web interface, "
+    "OpenTelemetry off.",
+)
 
-PEERS = {peer.name: peer for peer in (OPENAI_AGENTS, AGNO)}
+PEERS = {peer.name: peer for peer in (OPENAI_AGENTS, AGNO, ADK)}
