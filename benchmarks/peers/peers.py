@@ -52,6 +52,13 @@ def _uvicorn(name: str) -> Callable[[int, Path], list[str]]:
     return command
 
 
+def _langgraph(port: int, python: Path) -> list[str]:
+    options = "--no-browser --no-reload --host 127.0.0.1 --n-jobs-per-worker 1000 --server-log-level warning"
+    config = HERE / "langgraph" / "langgraph.json"
+    argv = [str(python.with_name("langgraph")), "dev", "--config", str(config), *options.split()]
+    return [*argv, "--port", str(port)]
+
+
 def _form(**fields: str) -> str:
     parts = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -90,5 +97,23 @@ ADK = Peer(
     what_is_fair="Its own api_server (get_fast_api_app) with in-memory services and LiteLLM; no web interface, "
     "OpenTelemetry off.",
 )
+LANGGRAPH = Peer(
+    name="langgraph",
+    command=_langgraph,
+    ready_url="http://127.0.0.1:{port}/ok",
+    url="http://127.0.0.1:{port}/threads/{id}/runs/stream",
+    body='{"assistant_id": "bench", "stream_mode": ["messages-tuple"], '
+    '"input": {"messages": [{"role": "user", "content": "{message}"}]}}',
+    prepare_url="http://127.0.0.1:{port}/threads",
+    prepare_path_id="thread_id",
+    environment={
+        "PYTHONPATH": str(HERE / "langgraph"),
+        "LOG_LEVEL": "WARNING",
+        "LANGSMITH_TRACING": "false",
+        "LANGGRAPH_NO_VERSION_CHECK": "true",
+    },
+    what_is_fair="Its development server, the one that runs in memory and without a licence, with a job for each run "
+    "instead of 10; the stream mode that sends tokens; no reloading, no files, tracing off.",
+)
 
-PEERS = {peer.name: peer for peer in (OPENAI_AGENTS, AGNO, ADK)}
+PEERS = {peer.name: peer for peer in (OPENAI_AGENTS, AGNO, ADK, LANGGRAPH)}
