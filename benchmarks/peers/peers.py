@@ -6,7 +6,7 @@ to the prepare request.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -30,11 +30,12 @@ class Peer:
     prepare_path_id: str = ""
     headers: Mapping[str, str] = field(default_factory=lambda: _JSON)
     environment: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
 
     @property
     def home(self) -> Path:
-        """Where `install` puts what the server needs; `home / "bin" / "python"` runs it."""
-        return ENVIRONMENTS / self.name
+        """Where `install FOLDER` puts what the server needs; a peer without a folder has that of its name."""
+        return ENVIRONMENTS / (self.folder or self.name)
 
     def argv(self, port: int) -> list[str]:
         """The command line that serves on a port of this machine."""
@@ -53,10 +54,7 @@ def _uvicorn(name: str) -> Callable[[int, Path], list[str]]:
 
 
 def _langgraph(port: int, python: Path) -> list[str]:
-    options = "--no-browser --no-reload --host 127.0.0.1 --n-jobs-per-worker 1000 --server-log-level warning"
-    config = HERE / "langgraph" / "langgraph.json"
-    argv = [str(python.with_name("langgraph")), "dev", "--config", str(config), *options.split()]
-    return [*argv, "--port", str(port)]
+    return [str(python), str(HERE / "langgraph" / "server.py"), str(port)]
 
 
 def _form(**fields: str) -> str:
@@ -67,12 +65,17 @@ def _form(**fields: str) -> str:
     return "".join(parts) + f"--{_BOUNDARY}--\r\n"
 
 
+def _adk_body(app: str) -> str:
+    ids = f'"app_name": "{app}", "user_id": "u{{i}}", "session_id": "{{id}}"'
+    return f'{{{ids}, "streaming": true, "new_message": {{"role": "user", "parts": [{{"text": "{{message}}"}}]}}}}'
+
+
 OPENAI_AGENTS = Peer(
     name="openai-agents",
     command=_uvicorn("openai-agents"),
     ready_url="http://127.0.0.1:{port}/health",
     url="http://127.0.0.1:{port}/chat",
-    body='{"session_id": "s{i}", "message": "{message}"}',
+    body='{"message": "{message}"}',
     what_is_fair="Its Runner behind the FastAPI endpoint everybody writes around it, sending text deltas only; "
     "SQLiteSession in memory, tracing off.",
 )
@@ -81,7 +84,7 @@ AGNO = Peer(
     command=_uvicorn("agno"),
     ready_url="http://127.0.0.1:{port}/health",
     url="http://127.0.0.1:{port}/agents/bench/runs",
-    body=_form(message="{message}", stream="true", session_id="s{i}", user_id="u{i}"),
+    body=_form(message="{message}", stream="true", user_id="u{i}"),
     headers={"content-type": f"multipart/form-data; boundary={_BOUNDARY}"},
     what_is_fair="Its own AgentOS with the in-memory database, history on; telemetry and tracing off.",
 )
@@ -90,12 +93,21 @@ ADK = Peer(
     command=_uvicorn("adk"),
     ready_url="http://127.0.0.1:{port}/list-apps",
     url="http://127.0.0.1:{port}/run_sse",
-    body='{"app_name": "bench", "user_id": "u{i}", "session_id": "s{i}", "streaming": true, '
-    '"new_message": {"role": "user", "parts": [{"text": "{message}"}]}}',
-    prepare_url="http://127.0.0.1:{port}/apps/bench/users/u{i}/sessions/s{i}",
-    environment={"OTEL_SDK_DISABLED": "true", "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-    what_is_fair="Its own api_server (get_fast_api_app) with in-memory services and LiteLLM; no web interface, "
-    "OpenTelemetry off.",
+    body=_adk_body("bench"),
+    prepare_url="http://127.0.0.1:{port}/apps/bench/users/u{i}/sessions",
+    prepare_path_id="id",
+    environment={"OTEL_SDK_DISABLED": "true"},
+    what_is_fair="Its own api_server (get_fast_api_app) with in-memory services and its own OpenAI adapter; "
+    "no web interface, OpenTelemetry off.",
+)
+ADK_LITELLM = replace(
+    ADK,
+    name="adk-litellm",
+    folder="adk",
+    body=_adk_body("bench_litellm"),
+    prepare_url=ADK.prepare_url.replace("bench", "bench_litellm"),
+    environment={**ADK.environment, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+    what_is_fair="The same with LiteLLM, which its guides name for models that are not Google's.",
 )
 LANGGRAPH = Peer(
     name="langgraph",
@@ -107,13 +119,21 @@ LANGGRAPH = Peer(
     prepare_url="http://127.0.0.1:{port}/threads",
     prepare_path_id="thread_id",
     environment={
-        "PYTHONPATH": str(HERE / "langgraph"),
         "LOG_LEVEL": "WARNING",
         "LANGSMITH_TRACING": "false",
         "LANGGRAPH_NO_VERSION_CHECK": "true",
     },
-    what_is_fair="Its development server, the one that runs in memory and without a licence, with a job for each run "
-    "instead of 10; the stream mode that sends tokens; no reloading, no files, tracing off.",
+    what_is_fair="Its development server, which alone runs in memory and without a licence, with a job for each run "
+    "instead of 1; the stream mode that sends tokens; no reloading, no files, tracing off.",
+)
+TRPC_AGENT_PY = Peer(
+    name="trpc-agent-py",
+    command=_uvicorn("trpc-agent-py"),
+    ready_url="http://127.0.0.1:{port}/health",
+    url="http://127.0.0.1:{port}/chat",
+    body='{"user_id": "u{i}", "message": "{message}"}',
+    what_is_fair="Its Runner behind the FastAPI endpoint of its own example, sending text deltas only; "
+    "in-memory sessions, one HTTP client for all runs instead of one each.",
 )
 
-PEERS = {peer.name: peer for peer in (OPENAI_AGENTS, AGNO, ADK, LANGGRAPH)}
+PEERS = {peer.name: peer for peer in (OPENAI_AGENTS, AGNO, ADK, ADK_LITELLM, LANGGRAPH, TRPC_AGENT_PY)}

@@ -1,15 +1,20 @@
-"""The graph that LangGraph's server serves: LangChain's agent, as its guides make it."""  # noqa: INP001
+"""LangGraph's development server, the one that runs in memory and without a licence: what `langgraph dev` starts.
 
-import os
+Not `langgraph dev` itself, which drops `disable_persistence` from its configuration (langgraph-cli 0.4.40) and
+so writes all state to files every ten seconds. uvicorn takes uvloop and httptools by itself where they are.
+"""  # noqa: INP001
 
-from langchain.agents import create_agent
-from langchain_openai import ChatOpenAI
+import sys
+from pathlib import Path
 
+from langgraph_api.cli import run_server
 
-def shout(text: str) -> str:
-    """Make a text upper case."""
-    return text.upper()
+JOBS_AT_ONCE = 1000  # 1 if not said, where every other server takes all that come
 
-
-model = ChatOpenAI(model="bench", base_url=os.environ["MODEL_URL"], api_key="bench")  # noqa: TID251
-graph = create_agent(model, tools=[shout])
+run_server(
+    port=int(sys.argv[1]),
+    graphs={"bench": f"{Path(__file__).parent / 'graph.py'}:graph"},
+    n_jobs_per_worker=JOBS_AT_ONCE,
+    disable_persistence=True,
+    server_level="WARNING",
+)

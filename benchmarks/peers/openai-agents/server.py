@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 from agents import (
     Agent,
@@ -16,16 +17,16 @@ from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from openai import AsyncOpenAI
 from openai.types.responses import ResponseTextDeltaEvent
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 set_tracing_disabled(disabled=True)
 
 
 class Question(BaseModel):
-    """What a client asks."""
+    """What a client asks, in a new session if it names none."""
 
-    session_id: str
     message: str
+    session_id: str = Field(default_factory=lambda: uuid4().hex)
 
 
 @function_tool

@@ -1,9 +1,9 @@
-"""The agent that ADK's server finds here, with LiteLLM for a model that is not Google's."""
+"""The agent that ADK's server finds here, with ADK's own adapter for models that speak OpenAI's protocol."""
 
 import os
 
 from google.adk.agents import LlmAgent
-from google.adk.models.lite_llm import LiteLlm
+from google.adk.integrations.openai import OpenAILlm
 
 
 def shout(text: str) -> str:
@@ -11,5 +11,5 @@ def shout(text: str) -> str:
     return text.upper()
 
 
-model = LiteLlm(model="openai/bench", api_base=os.environ["MODEL_URL"], api_key="bench")  # noqa: TID251
+model = OpenAILlm(model="bench", base_url=os.environ["MODEL_URL"], api_key="bench")  # noqa: TID251
 root_agent = LlmAgent(name="bench", model=model, tools=[shout])
