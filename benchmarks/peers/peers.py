@@ -57,6 +57,10 @@ def _langgraph(port: int, python: Path) -> list[str]:
     return [str(python), str(HERE / "langgraph" / "server.py"), str(port)]
 
 
+def _trpc_agent_go(port: int, python: Path) -> list[str]:
+    return [str(python.parents[1] / "server"), "--port", str(port)]
+
+
 def _form(**fields: str) -> str:
     parts = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -135,5 +139,17 @@ TRPC_AGENT_PY = Peer(
     what_is_fair="Its Runner behind the FastAPI endpoint of its own example, sending text deltas only; "
     "in-memory sessions, one HTTP client for all runs instead of one each.",
 )
+TRPC_AGENT_GO = Peer(
+    name="trpc-agent-go",
+    command=_trpc_agent_go,
+    ready_url="http://127.0.0.1:{port}/health",
+    url="http://127.0.0.1:{port}/chat",
+    body='{"user_id": "u{i}", "message": "{message}"}',
+    what_is_fair="Not Python: its Runner in process behind net/http, sending text deltas only; in-memory sessions, "
+    "as many threads as Go takes where the others have one.",
+)
 
-PEERS = {peer.name: peer for peer in (OPENAI_AGENTS, AGNO, ADK, ADK_LITELLM, LANGGRAPH, TRPC_AGENT_PY)}
+PEERS = {
+    peer.name: peer
+    for peer in (OPENAI_AGENTS, AGNO, ADK, ADK_LITELLM, LANGGRAPH, TRPC_AGENT_PY, TRPC_AGENT_GO)
+}
