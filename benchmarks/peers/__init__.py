@@ -1,0 +1,1 @@
+"""The systems that do what Runwire does, each in an environment of its own."""
