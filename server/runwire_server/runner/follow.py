@@ -19,7 +19,7 @@ _REMOTE_WAIT_SECONDS = 0.25
 # The least time between two looks at texts that grow: what comes in between goes out as one delta. A reader sees 50
 # deltas a second at the most, so a fast model costs no more than that, and a slow reader's connection holds few. The
 # first delta after a pause is not held up, nor is any durable event.
-_DELTA_GAP_SECONDS = 0.02
+_DELTA_GAP_SECONDS = 0.0
 
 
 class Follower:
