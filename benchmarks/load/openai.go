@@ -144,8 +144,8 @@ func (a *answer) chunkWithUsage(choices, usage string) []byte {
 	} else {
 		usage = ""
 	}
-	return framed(fmt.Sprintf(`data: {"id":"%s","object":"chat.completion.chunk","created":%d,"model":%s,`+
-		`"system_fingerprint":"fp_bench","choices":%s%s}`+"\n\n", a.id, a.created, a.model, choices, usage))
+	return framed(fmt.Sprintf(`data: {"id":"%s","object":"chat.completion.chunk","created":%d,"model":%s,"choices":%s%s}`+"\n\n",
+		a.id, a.created, a.model, choices, usage))
 }
 
 func framed(data string) []byte {
@@ -153,7 +153,7 @@ func framed(data string) []byte {
 }
 
 func choice(delta, finish string) string {
-	return fmt.Sprintf(`[{"index":0,"delta":%s,"logprobs":null,"finish_reason":%s}]`, delta, finish)
+	return fmt.Sprintf(`[{"index":0,"delta":%s,"finish_reason":%s}]`, delta, finish)
 }
 
 // tokenChunk is a chunk whose token is to be filled in, and where in it that is.

@@ -78,12 +78,12 @@ func (r *run) fail(format string, arguments ...any) {
 	}
 }
 
-// received notes that so many bytes came, now.
-func (r *run) received(size int) {
+// received notes that so many messages came, now.
+func (r *run) received(messages, size int) {
 	r.now = time.Now()
-	r.messages++
+	r.messages += messages
 	r.bytes += size
-	if r.messages == 1 {
+	if r.firstEvent.IsZero() {
 		r.firstEvent = r.now
 		r.hasEvent()
 	}

@@ -83,6 +83,8 @@ func (l *runwire) connect() error {
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithInitialWindowSize(streamWindow),
 			grpc.WithInitialConnWindowSize(connectionWindow),
+			grpc.WithContextDialer(dialCalm),
+			grpc.WithReadBufferSize(256<<10),
 			grpc.WithIdleTimeout(0),
 			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(messageBytesMax)))
 		if err != nil {
@@ -113,7 +115,7 @@ func (l *runwire) run(ctx context.Context, r *run) {
 	var log journal
 	var following sync.WaitGroup
 	err = receive(stream, func(data []byte, e *event) {
-		r.received(len(data))
+		r.received(1, len(data))
 		if r.messages == 1 {
 			l.follow(ctx, r, string(e.requestID), &following)
 		}
