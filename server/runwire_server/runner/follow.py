@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
+from typing import Self
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.ids import RunKey
@@ -16,10 +16,6 @@ from runwire_server.storage.port import Store
 _PAGE_EVENTS = 100
 # How long to wait for a run that another replica writes before looking again.
 _REMOTE_WAIT_SECONDS = 0.25
-# The least time between two looks at texts that grow: what comes in between goes out as one delta. A reader sees 50
-# deltas a second at the most, so a fast model costs no more than that, and a slow reader's connection holds few. The
-# first delta after a pause is not held up, nor is any durable event.
-_DELTA_GAP_SECONDS = 0.0
 
 
 class Follower:
@@ -40,36 +36,35 @@ class Follower:
         self._sent: dict[StreamKey, int] = {}
         self._is_live = from_the_start
         self._has_caught_up = False
-        self._next_delta = 0.0
         # The branch of events that name none: the run's own agent.
         self._root = ""
         self._state = RunState.QUEUED
+        self._bell = _Bell(options.heartbeat_seconds)
 
     async def events(
         self, store: Store, find_tail: Callable[[], Tail | None], reconnect: Callable[[], ev.Reconnect | None]
     ) -> AsyncGenerator[ev.Event, None]:
         """Yield until the run's completion was yielded, or `reconnect` says that the stream shall end."""
-        while True:
-            tail = find_tail()
-            logged = await self._read(store, tail)
-            for event in logged:
-                for shown in self._unroll(event, tail):
+        with self._bell as bell:
+            while True:
+                tail = find_tail()
+                bell.listen(tail)
+                logged = await self._read(store, tail)
+                for shown in self._unrolled(logged, tail) if logged else self._news(tail):
+                    bell.rang()
                     yield shown
-                if event.is_last:
+                if logged and logged[-1].is_last:
                     return
-            has_news = bool(logged)
-            for shown in self._news(tail) if not logged else ():
-                has_news = True
-                yield shown
-            if has_news:
-                continue
-            if await self._is_over(store, tail):
-                return
-            if (ending := reconnect()) is not None:
-                yield self._stream_only(ending)
-                return
-            if not await self._wait(store, tail, reconnect):
-                yield self._stream_only(ev.Heartbeat(self._state))
+                if logged:
+                    continue
+                if await self._is_over(store, tail):
+                    return
+                if (ending := reconnect()) is not None:
+                    yield self._stream_only(ending)
+                    return
+                if not await self._wait(store, tail, reconnect):
+                    bell.rang()
+                    yield self._stream_only(ev.Heartbeat(self._state))
 
     async def _read(self, store: Store, tail: Tail | None) -> list[ev.Event]:
         """Return the next durable events: from memory when they are recent, else from the store."""
@@ -80,6 +75,10 @@ class Follower:
         if logged is None:
             return await store.list_run_events(self.key, after=self._position, limit=_PAGE_EVENTS)
         return logged
+
+    def _unrolled(self, logged: list[ev.Event], tail: Tail | None) -> Iterator[ev.Event]:
+        for event in logged:
+            yield from self._unroll(event, tail)
 
     def _unroll(self, event: ev.Event, tail: Tail | None) -> Iterator[ev.Event]:
         """Yield the deltas that are missing of a message that was streamed, then the event itself."""
@@ -113,42 +112,30 @@ class Follower:
                     payload=shaped(shape, text[offset:], offset),
                 )
 
-    def _news(self, tail: Tail | None) -> Iterator[ev.Event]:
-        """Yield what is new at the end of the log: first that it is the end, then one delta a text that grew."""
+    def _news(self, tail: Tail | None) -> list[ev.Event]:
+        """Return what is new at the end of the log: first that it is the end, then one delta a text that grew."""
+        news: list[ev.Event] = []
         # Not before the first event: run_started is what every stream begins with.
         if not self._has_caught_up and self._position:
             self._has_caught_up = self._is_live = True
-            yield self._stream_only(ev.CaughtUp())
+            news.append(self._stream_only(ev.CaughtUp()))
         if tail is None:
-            return
-        for event in chain(self._grown(tail), self._progressed(tail)):
-            if self._is_wanted(event):
-                yield event
-            if tail.last_sequence > self._position:
-                return  # while the reader took its time, the log went on: that comes first
-
-    def _is_behind(self, tail: Tail) -> bool:
-        return any(self._sent.get(key, 0) < text.length for key, text in tail.texts.items())
-
-    def _grown(self, tail: Tail) -> Iterator[ev.Event]:
-        clock = asyncio.get_running_loop().time()
-        if clock < self._next_delta:
-            return
-        now = datetime.now(UTC)
-        for key, text in list(tail.texts.items()):
-            offset = self._sent.get(key, 0)
+            return news
+        sent = self._sent
+        for key, text in tail.texts.items():
+            offset = sent.get(key, 0)
             if offset < text.length:
-                event = tail.delta(key, text, offset, sequence=self._position, now=now)
-                self._sent[key] = offset + _length(event.payload)
-                self._next_delta = clock + _DELTA_GAP_SECONDS
-                yield event
-
-    def _progressed(self, tail: Tail) -> Iterator[ev.Event]:
-        for call_id, (version, event) in list(tail.progress.items()):
+                sent[key] = text.length
+                event = tail.delta(text, offset, sequence=self._position)
+                if self._is_wanted(event):
+                    news.append(event)
+        for call_id, (version, event) in tail.progress.items():
             key = ("progress", call_id, 0)
-            if self._sent.get(key, 0) < version:
-                self._sent[key] = version
-                yield replace(event, sequence=self._position, wire=None)
+            if sent.get(key, 0) < version:
+                sent[key] = version
+                if self._is_wanted(event):
+                    news.append(replace(event, sequence=self._position, wire=None))
+        return news
 
     async def _is_over(self, store: Store, tail: Tail | None) -> bool:
         """Whether the run has ended and its whole log was read: then no completion will come."""
@@ -164,10 +151,7 @@ class Follower:
     ) -> bool:
         """Wait for something to look at. Return False when it is time for a heartbeat."""
         if tail is not None:
-            early = self._next_delta - asyncio.get_running_loop().time()
-            if early > 0 and await tail.wait(early, ignoring_deltas=True):
-                return True
-            return self._is_behind(tail) or await tail.wait(self._options.heartbeat_seconds)
+            return await self._bell.wait()
         waited = 0.0
         while waited < self._options.heartbeat_seconds:
             await store.wait(self.key, after=self._position, timeout_seconds=_REMOTE_WAIT_SECONDS)
@@ -188,8 +172,66 @@ class Follower:
         )
 
 
-def _length(payload: ev.Payload) -> int:
-    return len(payload.arguments if isinstance(payload, ev.ToolCallDelta) else payload.text)  # type: ignore[union-attr]
+class _Bell:
+    """Wakes one follower, and knows when it is time for a heartbeat.
+
+    Waiting is done for every delta, so it costs a future, and no timer: the one there is goes off again when what it
+    was set for has moved.
+    """
+
+    def __init__(self, heartbeat_seconds: float) -> None:
+        self._heartbeat = heartbeat_seconds
+        self._loop = asyncio.get_running_loop()
+        self._tail: Tail | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        # Rung while nobody waited counts, too.
+        self._is_rung = False
+        self._due_time = self._loop.time() + heartbeat_seconds
+
+    def __enter__(self) -> Self:
+        self._timer = self._loop.call_at(self._due_time, self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.listen(None)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def listen(self, tail: Tail | None) -> None:
+        """Be woken by that one from now on."""
+        if tail is not self._tail:
+            if self._tail is not None:
+                self._tail.untell(self._wake)
+            if tail is not None:
+                tail.tell(self._wake)
+            self._tail = tail
+
+    def rang(self) -> None:
+        """Say that the reader got something: the next heartbeat is a whole interval away."""
+        self._due_time = self._loop.time() + self._heartbeat
+
+    async def wait(self) -> bool:
+        """Wait until there is something to look at. Return False when it is time for a heartbeat."""
+        if not self._is_rung:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+            self._waiter = None
+        self._is_rung = False
+        return self._due_time > self._loop.time()
+
+    def _wake(self) -> None:
+        self._is_rung = True
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        is_due = self._due_time <= now
+        if is_due:
+            self._wake()
+        self._timer = self._loop.call_at(now + self._heartbeat if is_due else self._due_time, self._look)
 
 
 def as_joined(event: ev.Event) -> ev.Event:

@@ -33,6 +33,17 @@ class AnswerReader:
         self._model = ""
         self._response_id = ""
 
+    @property
+    def has_names(self) -> bool:
+        """Whether the answer's model and id are known. Until then every chunk may have them."""
+        return bool(self._model and self._response_id)
+
+    def take_plain(self, reasoning: str, text: str) -> list[Chunk]:
+        """Return the chunks of pieces of text, after `has_names`. Raises: ModelError MODEL_OUTPUT_TOO_LARGE."""
+        chunks: list[Chunk] = []
+        self._take_text(reasoning, text, chunks)
+        return chunks
+
     def read(self, payloads: Sequence[bytes]) -> tuple[list[Chunk], ModelError | None]:
         """Return the chunks of these payloads, and the error that ended them. Adjacent pieces of text come as one.
 
@@ -43,8 +54,7 @@ class AnswerReader:
         text: list[str] = []
         try:
             for payload in payloads:
-                # Until then every chunk may have the names.
-                texts = plain_texts(payload) if self._model and self._response_id else None
+                texts = plain_texts(payload) if self.has_names else None
                 if texts is None or (texts[0] and text):
                     self._take_texts(reasoning, text, chunks)
                 if texts is None:

@@ -12,6 +12,7 @@ from runwire_server.models.openai.answer import AnswerReader
 from runwire_server.models.openai.body import BodyReader
 from runwire_server.models.openai.endpoint import Endpoint, Timeouts
 from runwire_server.models.openai.errors import RefusedError
+from runwire_server.models.openai.plain import plain_read
 from runwire_server.models.openai.wire import request_body
 
 _BACKOFF_SECONDS_FIRST = 0.5
@@ -124,6 +125,9 @@ class _Answer:
     def take(self, data: bytes) -> bool:
         """Take what the connection brought. Return whether the answer is through. Raises: ModelError."""
         incoming = self._incoming
+        if self._reader.has_names and incoming.is_between_events and (texts := plain_read(data)):
+            self._give(self._reader.take_plain(*texts))
+            return False
         chunks, error = self._reader.read(incoming.take(data))
         if error is None and incoming.is_done:
             chunks.extend(self._reader.end(is_done=True))

@@ -30,6 +30,27 @@ class _Piece(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Piece).decode
 
 
+def plain_read(data: bytes) -> tuple[str, str] | None:
+    """Return the reasoning and the text of whole events, as they came in one read, that hold nothing else.
+
+    None for all others: then not a byte of them counts as read.
+    """
+    if not data.startswith(b"data: {") or not data.endswith(b"}\n\n"):
+        return None
+    texts = [plain_texts(payload) for payload in data[6:-2].split(b"\n\ndata: ")]
+    if len(texts) == 1:
+        return texts[0]
+    reasoning: list[str] = []
+    text: list[str] = []
+    for found in texts:
+        if found is None or (found[0] and text):
+            return None
+        reasoning.append(found[0])
+        if found[1]:
+            text.append(found[1])
+    return "".join(reasoning), "".join(text)
+
+
 def plain_texts(payload: bytes) -> tuple[str, str] | None:
     """Return the reasoning and the text of a chunk that holds nothing else; None for all others, broken ones too."""
     try:
