@@ -1,7 +1,7 @@
 """Read a run's log to its end: how everyone, on any replica, gets a run's events."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Self
@@ -10,6 +10,8 @@ from runwire_server.domain import events as ev
 from runwire_server.domain.ids import RunKey
 from runwire_server.domain.runs import RunState
 from runwire_server.domain.streams import StreamOptions, is_forwarded
+from runwire_server.runner.bell import Bell
+from runwire_server.runner.live import LiveRun
 from runwire_server.runner.tail import StreamKey, Tail, shaped, whole_texts
 from runwire_server.storage.port import Store
 
@@ -19,66 +21,105 @@ _REMOTE_WAIT_SECONDS = 0.25
 
 
 class Follower:
-    """One reader's position in one run's log.
+    """One reader's position in one run's log. A context: as long as it is entered, the run has a follower.
 
     Every durable event after `after` comes exactly once, in order. Then `caught_up`, once. From there on the deltas
     of a message add up to its whole text, however far the reader falls behind; before, only whole messages come,
     but for one that is growing at that moment: its first delta has offset 0 and all of the text so far.
+
+    `find_live` returns the run's handle when this process has it; `reconnect` says that the stream shall end.
+    `from_the_start`: the reader was there before the first event, so it gets the deltas of all messages. `joined`: it
+    called Run for a run that was known.
     """
 
     def __init__(
-        self, key: RunKey, *, after: int, options: StreamOptions, from_the_start: bool = False
+        self,
+        key: RunKey,
+        *,
+        store: Store,
+        find_live: Callable[[], LiveRun | None],
+        reconnect: Callable[[], ev.Reconnect | None],
+        options: StreamOptions,
+        after: int = 0,
+        from_the_start: bool = False,
+        joined: bool = False,
     ) -> None:
-        """`from_the_start`: the reader was there before the first event, so it gets the deltas of all messages."""
-        self.key = key
-        self._position = after
+        self._joined = joined
+        self._key = key
+        self._store = store
+        self._find_live = find_live
+        self._reconnect = reconnect
         self._options = options
+        self._position = after
         self._sent: dict[StreamKey, int] = {}
         self._is_live = from_the_start
         self._has_caught_up = False
+        self._has_ended = False
         # The branch of events that name none: the run's own agent.
         self._root = ""
         self._state = RunState.QUEUED
-        self._bell = _Bell(options.heartbeat_seconds)
+        self._bell = Bell(options.heartbeat_seconds)
+        self._live = find_live()
+        self._presence = ExitStack()
 
-    async def events(
-        self, store: Store, find_tail: Callable[[], Tail | None], reconnect: Callable[[], ev.Reconnect | None]
-    ) -> AsyncGenerator[ev.Event, None]:
-        """Yield until the run's completion was yielded, or `reconnect` says that the stream shall end."""
-        with self._bell as bell:
-            while True:
-                tail = find_tail()
-                bell.listen(tail)
-                logged = await self._read(store, tail)
-                for shown in self._unrolled(logged, tail) if logged else self._news(tail):
-                    bell.rang()
-                    yield shown
-                if logged and logged[-1].is_last:
-                    return
-                if logged:
-                    continue
-                if await self._is_over(store, tail):
-                    return
-                if (ending := reconnect()) is not None:
-                    yield self._stream_only(ending)
-                    return
-                if not await self._wait(store, tail, reconnect):
-                    bell.rang()
-                    yield self._stream_only(ev.Heartbeat(self._state))
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._presence.enter_context(self._live.followed())
+        self._presence.enter_context(self._bell)
+        return self
 
-    async def _read(self, store: Store, tail: Tail | None) -> list[ev.Event]:
+    def __exit__(self, *_: object) -> None:
+        self._presence.close()
+
+    async def next(self) -> list[ev.Event]:
+        """Wait for what comes next, and return all of it, in order. Nothing: the stream has ended.
+
+        It ends with the run's completion, or with what `reconnect` returned.
+        """
+        shown: list[ev.Event] = []
+        while not shown and not self._has_ended:
+            tail = self._tail()
+            self._bell.listen(tail)
+            if tail is None or tail.last_sequence > self._position:
+                logged = await self._read(tail)
+            else:
+                logged = []
+            if logged:
+                self._has_ended = logged[-1].is_last
+                shown = [event for entry in logged for event in self._unroll(entry, tail)]
+            elif not (shown := self._news(tail)):
+                shown = await self._idle(tail)
+        self._bell.rang()
+        return shown
+
+    def _tail(self) -> Tail | None:
+        live = self._live
+        if live is None or live.is_over:
+            self._live = live = self._find_live() or live
+        if live is None or (live.is_over and not live.tail.ended):
+            return None  # the store knows what becomes of it
+        return live.tail
+
+    async def _read(self, tail: Tail | None) -> list[ev.Event]:
         """Return the next durable events: from memory when they are recent, else from the store."""
         logged = None
         if tail is not None:
             self._root = tail.author
             logged = tail.after(self._position)
         if logged is None:
-            return await store.list_run_events(self.key, after=self._position, limit=_PAGE_EVENTS)
+            return await self._store.list_run_events(self._key, after=self._position, limit=_PAGE_EVENTS)
         return logged
 
-    def _unrolled(self, logged: list[ev.Event], tail: Tail | None) -> Iterator[ev.Event]:
-        for event in logged:
-            yield from self._unroll(event, tail)
+    async def _idle(self, tail: Tail | None) -> list[ev.Event]:
+        """Wait for news. Return what is to be said although there are none; mostly nothing."""
+        if await self._is_over(tail):
+            self._has_ended = True
+        elif (ending := self._reconnect()) is not None:
+            self._has_ended = True
+            return [self._stream_only(ending)]
+        elif not await self._wait(tail):
+            return [self._stream_only(ev.Heartbeat(self._state))]
+        return []
 
     def _unroll(self, event: ev.Event, tail: Tail | None) -> Iterator[ev.Event]:
         """Yield the deltas that are missing of a message that was streamed, then the event itself."""
@@ -92,6 +133,8 @@ class Follower:
                 self._sent.pop((kind, event.payload.result.tool_call_id, 0), None)
         elif isinstance(event.payload, ev.RunStarted):
             self._root = event.payload.run.agent_name
+            if self._joined:
+                event = replace(event, payload=replace(event.payload, joined=True), wire=None)
         self._position = event.sequence
         if self._is_wanted(event):
             yield event
@@ -137,105 +180,34 @@ class Follower:
                     news.append(replace(event, sequence=self._position, wire=None))
         return news
 
-    async def _is_over(self, store: Store, tail: Tail | None) -> bool:
+    async def _is_over(self, tail: Tail | None) -> bool:
         """Whether the run has ended and its whole log was read: then no completion will come."""
         if tail is not None:
             self._state = RunState.RUNNING if tail.last_sequence else RunState.QUEUED
             return tail.ended and self._position >= tail.last_sequence
-        run = await store.get_run(self.key)
+        run = await self._store.get_run(self._key)
         self._state = run.state
         return run.state.is_terminal and self._position >= run.last_sequence
 
-    async def _wait(
-        self, store: Store, tail: Tail | None, reconnect: Callable[[], ev.Reconnect | None]
-    ) -> bool:
+    async def _wait(self, tail: Tail | None) -> bool:
         """Wait for something to look at. Return False when it is time for a heartbeat."""
         if tail is not None:
             return await self._bell.wait()
         waited = 0.0
         while waited < self._options.heartbeat_seconds:
-            await store.wait(self.key, after=self._position, timeout_seconds=_REMOTE_WAIT_SECONDS)
+            await self._store.wait(self._key, after=self._position, timeout_seconds=_REMOTE_WAIT_SECONDS)
             waited += _REMOTE_WAIT_SECONDS
-            if reconnect() is not None:
+            if self._reconnect() is not None:
                 return True
-            if await store.list_run_events(self.key, after=self._position, limit=1):
+            if await self._store.list_run_events(self._key, after=self._position, limit=1):
                 return True
         return False
 
     def _stream_only(self, payload: ev.StreamPayload) -> ev.Event:
         return ev.Event(
-            request_id=self.key.request_id,
+            request_id=self._key.request_id,
             sequence=self._position,
             create_time=datetime.now(UTC),
             author="",
             payload=payload,
         )
-
-
-class _Bell:
-    """Wakes one follower, and knows when it is time for a heartbeat.
-
-    Waiting is done for every delta, so it costs a future, and no timer: the one there is goes off again when what it
-    was set for has moved.
-    """
-
-    def __init__(self, heartbeat_seconds: float) -> None:
-        self._heartbeat = heartbeat_seconds
-        self._loop = asyncio.get_running_loop()
-        self._tail: Tail | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        # Rung while nobody waited counts, too.
-        self._is_rung = False
-        self._due_time = self._loop.time() + heartbeat_seconds
-
-    def __enter__(self) -> Self:
-        self._timer = self._loop.call_at(self._due_time, self._look)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.listen(None)
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def listen(self, tail: Tail | None) -> None:
-        """Be woken by that one from now on."""
-        if tail is not self._tail:
-            if self._tail is not None:
-                self._tail.untell(self._wake)
-            if tail is not None:
-                tail.tell(self._wake)
-            self._tail = tail
-
-    def rang(self) -> None:
-        """Say that the reader got something: the next heartbeat is a whole interval away."""
-        self._due_time = self._loop.time() + self._heartbeat
-
-    async def wait(self) -> bool:
-        """Wait until there is something to look at. Return False when it is time for a heartbeat."""
-        if not self._is_rung:
-            self._waiter = self._loop.create_future()
-            await self._waiter
-            self._waiter = None
-        self._is_rung = False
-        return self._due_time > self._loop.time()
-
-    def _wake(self) -> None:
-        self._is_rung = True
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    def _look(self) -> None:
-        now = self._loop.time()
-        is_due = self._due_time <= now
-        if is_due:
-            self._wake()
-        self._timer = self._loop.call_at(now + self._heartbeat if is_due else self._due_time, self._look)
-
-
-def as_joined(event: ev.Event) -> ev.Event:
-    """Return the run's first event as a caller sees it who joined a known run."""
-    if isinstance(event.payload, ev.RunStarted):
-        return replace(event, payload=replace(event.payload, joined=True), wire=None)
-    return event
