@@ -9,7 +9,7 @@ from typing import Self
 from runwire_server.domain import events as ev
 from runwire_server.domain.ids import RunKey
 from runwire_server.domain.runs import RunState
-from runwire_server.domain.streams import StreamOptions, is_forwarded
+from runwire_server.domain.streams import StreamOptions, is_forwarded, shows_all
 from runwire_server.runner.bell import Bell
 from runwire_server.runner.live import LiveRun
 from runwire_server.runner.tail import StreamKey, Tail, shaped, whole_texts
@@ -60,7 +60,9 @@ class Follower:
         self._state = RunState.QUEUED
         self._bell = Bell(options.heartbeat_seconds)
         self._live = find_live()
+        self._heard: Tail | None = None
         self._presence = ExitStack()
+        self._shows_all = shows_all(options)
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -78,8 +80,11 @@ class Follower:
         """
         shown: list[ev.Event] = []
         while not shown and not self._has_ended:
-            tail = self._tail()
-            self._bell.listen(tail)
+            live = self._live
+            tail = live.tail if live is not None and not live.is_over else self._tail()
+            if tail is not self._heard:
+                self._bell.listen(tail)
+                self._heard = tail
             if tail is None or tail.last_sequence > self._position:
                 logged = await self._read(tail)
             else:
@@ -93,9 +98,7 @@ class Follower:
         return shown
 
     def _tail(self) -> Tail | None:
-        live = self._live
-        if live is None or live.is_over:
-            self._live = live = self._find_live() or live
+        self._live = live = self._find_live() or self._live
         if live is None or (live.is_over and not live.tail.ended):
             return None  # the store knows what becomes of it
         return live.tail
@@ -140,7 +143,7 @@ class Follower:
             yield event
 
     def _is_wanted(self, event: ev.Event) -> bool:
-        return is_forwarded(event.payload, self._options, event.branch or self._root)
+        return self._shows_all or is_forwarded(event.payload, self._options, event.branch or self._root)
 
     def _missing(self, event: ev.Event, payload: ev.MessagePayload) -> Iterator[ev.Event]:
         for key, text, shape in whole_texts(payload.message_id, payload.message):

@@ -129,8 +129,8 @@ class Guard(grpc.aio.ServerInterceptor):
                     try:
                         await context.write(message)
                     except grpc.aio.InternalError:
-                        # The peer is gone, and gRPC cancels this call in a moment. Taken here, the cancel does not hit
-                        # the first await of the stream's clean-up, and a client that leaves is not logged as an error.
+                        # The peer is gone, and gRPC cancels this call in a moment. Taken here, the cancel does not
+                        # hit the first await of the stream's clean-up, which would be an error in the log.
                         watch.began = None
                         await asyncio.sleep(_CANCEL_SECONDS)
                         raise

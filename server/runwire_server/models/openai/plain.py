@@ -37,12 +37,13 @@ def plain_read(data: bytes) -> tuple[str, str] | None:
     """
     if not data.startswith(b"data: {") or not data.endswith(b"}\n\n"):
         return None
-    texts = [plain_texts(payload) for payload in data[6:-2].split(b"\n\ndata: ")]
-    if len(texts) == 1:
-        return texts[0]
+    payloads = data[6:-2].split(b"\n\ndata: ")
+    if len(payloads) == 1:
+        return plain_texts(payloads[0])
     reasoning: list[str] = []
     text: list[str] = []
-    for found in texts:
+    for payload in payloads:
+        found = plain_texts(payload)
         if found is None or (found[0] and text):
             return None
         reasoning.append(found[0])
