@@ -1,0 +1,46 @@
+"""Chunks of an HTTP body, however the network splits them."""
+
+import pytest
+
+from runwire_server.models.openai.chunks import ChunkReader
+
+BODY = b"5\r\nhello\r\n1\r\n \r\n1A\r\nabcdefghijklmnopqrstuvwxyz\r\n4\r\n\r\n\r\n\r\n"
+TEXT = b"hello abcdefghijklmnopqrstuvwxyz\r\n\r\n"
+LAST = b"0\r\nx-trailer: 1\r\n\r\n"
+
+
+def read(data: bytes, size: int) -> tuple[bytes, bytes]:
+    """Feed the bytes in pieces of that size. Return the content, and all that was passed on."""
+    reader = ChunkReader()
+    content = b""
+    for at in range(0, len(data), size):
+        piece, rest = reader.feed(data[at : at + size])
+        content += piece
+        if rest:
+            return content, rest + data[at + size :]
+    return content, b""
+
+
+@pytest.mark.parametrize("size", range(1, len(BODY + LAST) + 1))
+def test_every_split_gives_the_same(size: int) -> None:
+    assert read(BODY + LAST, size) == (TEXT, LAST)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 10_000])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"5;name=value\r\nhello\r\n",
+        b"five\r\nhello\r\n",
+        b"+5\r\nhello\r\n",
+        b"\r\nhello",
+        b"1234567890123456789\r\n",
+        b"data: this is no chunk at all\n\n",
+    ],
+)
+def test_what_is_not_plain_is_passed_on_as_it_came(odd: bytes, size: int) -> None:
+    assert read(BODY + odd, size) == (TEXT, odd)
+
+
+def test_a_chunk_that_is_longer_than_it_says_is_passed_on() -> None:
+    assert read(b"2\r\nabc\r\n", 100) == (b"", b"2\r\nabc\r\n")
