@@ -1,12 +1,14 @@
 """The connection to an OpenAI-compatible server: request JSON out, bytes in, and every failure a ModelError.
 
-The openai package builds, authenticates and sends the request. Its typed stream costs 15 times what reading
-the bytes ourselves does (notes/performance.md §2), so only its raw response is used.
+The openai package says what a request looks like: where it goes, how it is authenticated, what its head holds. That is
+asked once; every request after that has only a body of its own. Through the package each would cost four times as much,
+and its typed stream 15 times what reading the bytes ourselves does (docs/performance.md).
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,14 +18,12 @@ from runwire_server.domain.errors import ModelError
 from runwire_server.models.openai.errors import RefusedError, retry_after_seconds, status_error
 
 if TYPE_CHECKING:
-    import httpx2
-    from openai import APIStatusError, AsyncOpenAI
+    import aiohttp
 
-    from runwire_server.models.openai.arrivals import Arrivals
+    from runwire_server.models.openai.connections import Connections
 
-# The openai package's word for: leave the body to me.
-_UNREAD = {"X-Stainless-Raw-Response": "stream"}
 BASE_URL_DEFAULT = "https://api.openai.com/v1"
+_ERROR_BYTES_MAX = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +51,22 @@ class Endpoint:
             )
         self._api_key = api_key
         self._connect_seconds = connect_seconds
-        self._client: AsyncOpenAI | None = None
+        self._line: _Line | None = None
         self._opening = asyncio.Lock()
 
-    async def open(self) -> "AsyncOpenAI":
-        """Return the client, after making it in a thread: importing openai takes most of a second."""
-        if self._client is None:
+    async def open(self) -> "_Line":
+        """Make what requests need, in a thread: importing openai and aiohttp takes most of a second."""
+        if self._line is None:
             async with self._opening:
-                if self._client is None:
-                    self._client = await asyncio.to_thread(self._make_client)
-        return self._client
+                if self._line is None:
+                    self._line = await asyncio.to_thread(self._make_line)
+        return self._line
 
     async def aclose(self) -> None:
         """Close all connections. Answers under way fail. Closing twice does nothing."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        line, self._line = self._line, None
+        if line is not None:
+            await line.connections.aclose()
 
     async def read(self, body: Mapping[str, Any], timeouts: Timeouts, take: Callable[[bytes], bool]) -> None:
         """Send the request, and give `take` the answer's body as it comes, until that ends, or `take` says that it is
@@ -76,84 +76,107 @@ class Endpoint:
 
         Raises: what `take` raises. ModelError, and nothing else; RefusedError when the server says when to try again.
         """
-        client = await self.open()
+        line = await self.open()
         deadline = asyncio.get_running_loop().time() + timeouts.first_byte_seconds
+        response = await self._send(line, body, deadline)
+        from runwire_server.models.openai.arrivals import Arrivals
+
         try:
-            async with asyncio.timeout_at(deadline):
-                response = await self._send(client, body)
-            async with aclosing(response):
-                await _arrivals(response, take, deadline, timeouts.idle_seconds).whole()
+            arrivals = Arrivals(response, take, deadline=deadline, idle_seconds=timeouts.idle_seconds)
+            await arrivals.whole()
         except _driver_errors() as error:
-            raise _translated(error, self._api_key) from error
+            raise _broken(error) from error
+        finally:
+            # One that was read to its end goes back to be used again; any other is cut.
+            response.close()
 
-    async def _send(self, client: "AsyncOpenAI", body: Mapping[str, Any]) -> "httpx2.Response":
-        """Send the request, and return the answer with its body still to be read.
-
-        The library's own method for it walks through all messages by type first, in every request.
-        """
-        import httpx2
-
+    async def _send(
+        self, line: "_Line", body: Mapping[str, Any], deadline: float
+    ) -> "aiohttp.ClientResponse":
+        """Send the request, and return the answer with its body still to be read."""
         try:
-            return await client.post(
-                "/chat/completions", body=body, cast_to=httpx2.Response, options={"headers": _UNREAD}
-            )
+            data = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         except (TypeError, ValueError) as error:
             raise ModelError("the request cannot be written as JSON", "MODEL_REJECTED") from error
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await line.connections.post(line.url, line.headers, data)
+                if 200 <= response.status < 300:
+                    return response
+                try:
+                    raise _refusal(response, await _error_body(response), self._api_key)
+                finally:
+                    response.close()
+        except _driver_errors() as error:
+            raise _unsent(error) from error
 
-    def _make_client(self) -> "AsyncOpenAI":
+    def _make_line(self) -> "_Line":
         import httpx2
         import openai
 
         from runwire_server.models.openai.connections import Connections
 
-        connections = Connections(self.base_url, connect_seconds=self._connect_seconds)
-        return openai.AsyncOpenAI(
+        sent: list[httpx2.Request] = []
+
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            sent.append(request)
+            return httpx2.Response(200, json={})
+
+        with openai.OpenAI(
             api_key=self._api_key,
             base_url=self.base_url,
-            max_retries=0,
-            # All waits are bounded here, and by the connections.
-            timeout=None,
-            http_client=httpx2.AsyncClient(transport=connections, follow_redirects=True),
             # Compressed, a stream of small chunks costs more than it saves.
             default_headers={"accept-encoding": "identity"},
-        )
+            http_client=httpx2.Client(transport=httpx2.MockTransport(answer)),
+        ) as client:
+            client.post("/chat/completions", body={}, cast_to=httpx2.Response)
+        (request,) = sent
+        # These are aiohttp's to say.
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name not in {"host", "content-length", "connection"}
+        }
+        connections = Connections(self.base_url, connect_seconds=self._connect_seconds)
+        return _Line(str(request.url), headers, connections)
 
 
-def _arrivals(
-    response: "httpx2.Response", take: Callable[[bytes], bool], deadline: float, idle_seconds: float
-) -> "Arrivals":
-    # Imports aiohttp, as a last thing before the first request.
-    from runwire_server.models.openai.arrivals import Arrivals
-    from runwire_server.models.openai.connections import aiohttp_response
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Where requests go, what each of them says first, and what they travel on."""
 
-    return Arrivals(aiohttp_response(response), take, deadline=deadline, idle_seconds=idle_seconds)
+    url: str
+    headers: Mapping[str, str]
+    connections: "Connections"
 
 
 def _driver_errors() -> tuple[type[Exception], ...]:
     import aiohttp
-    import httpx2
-    import openai
 
-    ours = (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
-    return (*ours, aiohttp.ClientError, OSError)
+    return (aiohttp.ClientError, OSError)
 
 
-def _translated(error: Exception, secret: str) -> ModelError:
-    """Return what a failure of the openai package, of its HTTP client or of the network means here."""
+def _unsent(error: Exception) -> ModelError:
+    """Return what a failure before the head of the answer means here."""
     import aiohttp
-    import httpx2
-    import openai
 
     match error:
-        case openai.APIStatusError():
-            return _refusal(error, secret)
-        case TimeoutError() | openai.APITimeoutError() | httpx2.TimeoutException():
-            return ModelError("the model server did not answer in time", "MODEL_TIMEOUT", retryable=True)
-        case openai.APIConnectionError() | httpx2.ConnectError():
-            return ModelError("the model server cannot be reached", "MODEL_UNAVAILABLE", retryable=True)
-        case aiohttp.ClientPayloadError(__cause__=aiohttp.http_exceptions.ContentEncodingError()):
+        case TimeoutError():
+            return _late()
+        case aiohttp.InvalidURL():
             return ModelError("the model server's answer cannot be understood", "MODEL_BAD_RESPONSE")
-        case httpx2.DecodingError() | httpx2.InvalidURL() | openai.OpenAIError():
+        case _:
+            return ModelError("the model server cannot be reached", "MODEL_UNAVAILABLE", retryable=True)
+
+
+def _broken(error: Exception) -> ModelError:
+    """Return what a failure in the body means here."""
+    import aiohttp
+
+    match error:
+        case TimeoutError():
+            return _late()
+        case aiohttp.ClientPayloadError(__cause__=aiohttp.http_exceptions.ContentEncodingError()):
             return ModelError("the model server's answer cannot be understood", "MODEL_BAD_RESPONSE")
         case _:
             return ModelError(
@@ -163,7 +186,24 @@ def _translated(error: Exception, secret: str) -> ModelError:
             )
 
 
-def _refusal(error: "APIStatusError", secret: str) -> ModelError:
-    refusal = status_error(error.status_code, error.body, secret=secret)
-    seconds = retry_after_seconds(error.response.headers, datetime.now(UTC))
+def _late() -> ModelError:
+    return ModelError("the model server did not answer in time", "MODEL_TIMEOUT", retryable=True)
+
+
+async def _error_body(response: "aiohttp.ClientResponse") -> Any:
+    """Return what an answer that is no answer holds: parsed JSON, or text; as far as it comes."""
+    data = b""
+    with suppress(*_driver_errors()):
+        while len(data) < _ERROR_BYTES_MAX and (piece := await response.content.readany()):
+            data += piece
+    text = data.decode("utf-8", "replace")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refusal(response: "aiohttp.ClientResponse", body: Any, secret: str) -> ModelError:
+    refusal = status_error(response.status, body, secret=secret)
+    seconds = retry_after_seconds(response.headers, datetime.now(UTC))
     return refusal if seconds is None else RefusedError(refusal, seconds)
