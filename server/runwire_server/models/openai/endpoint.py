@@ -1,8 +1,8 @@
 """The connection to an OpenAI-compatible server: request JSON out, bytes in, and every failure a ModelError.
 
-The openai package says what a request looks like: where it goes, how it is authenticated, what its head holds. That is
-asked once; every request after that has only a body of its own. Through the package each would cost four times as much,
-and its typed stream 15 times what reading the bytes ourselves does (docs/performance.md).
+The openai package says what a request looks like: where it goes, how it is authenticated, what its head holds. That
+is asked once; every request after that has only a body of its own. Through the package each would cost four times as
+much, and its typed stream 15 times what reading the bytes ourselves does (docs/performance.md).
 """
 
 import asyncio
