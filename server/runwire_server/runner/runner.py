@@ -139,9 +139,7 @@ class Runner:
         if len(self._live) >= self._settings.live_runs_max:
             raise LimitExceededError(f"this server is at its limit of {self._settings.live_runs_max} runs")
         now = self._settings.clock()
-        session_id = request.session_id or uuid4().hex
-        session_key = SessionKey(app.name, request.user_id, session_id)
-        session, is_created = await self._session(session_key, now, must_exist=request.input.resume)
+        session, is_created = await self._session(app, request, now)
         self._starting.add(key)
         try:
             run, is_new = await self._store.create_run(
@@ -162,9 +160,13 @@ class Runner:
             await self._interrupt_others(run)
         return started
 
-    async def _session(self, key: SessionKey, now: datetime, *, must_exist: bool) -> tuple[Session, bool]:
-        if must_exist:
+    async def _session(self, app: ServedApp, request: StartRequest, now: datetime) -> tuple[Session, bool]:
+        key = SessionKey(app.name, request.user_id, request.session_id or uuid4().hex)
+        if request.input.resume:
             return await self._store.get_session(key), False
+        if not request.session_id:
+            # Nobody has one of this name: not even looking for it is cheaper.
+            return await self._store.create_session(key, {}, now), True
         return await self._store.get_or_create_session(key, {}, now)
 
     async def _interrupt_others(self, run: Run) -> None:
