@@ -145,6 +145,7 @@ class Runner:
             run, is_new = await self._store.create_run(
                 self._new_run(key, session.key, agent, request, now),
                 must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
+                claim=True,
             )
         except UnavailableError:
             self._supervisor.spawn(f"find-{key.request_id}", self._find_lost(key, agent))
@@ -188,8 +189,10 @@ class Runner:
 
     def _execute_lost(self, run: Run, agent: Agent) -> LiveRun | None:
         """Execute a run that this server made without learning of it: nobody else would."""
-        is_ours = run.owner == self._settings.replica and run.state is RunState.QUEUED
-        if not is_ours or run.attempt or run.key in self._live or run.key in self._starting:
+        # Perhaps its creation was its claim, too; then it has no event yet.
+        is_new = run.attempt <= 1 and not run.last_sequence and not run.state.is_terminal
+        is_ours = run.owner == self._settings.replica and run.state is not RunState.WAITING
+        if not (is_new and is_ours) or run.key in self._live or run.key in self._starting:
             return None
         return self._execute(run, agent, session_created=False)
 

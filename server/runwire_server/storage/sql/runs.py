@@ -99,7 +99,7 @@ _CANCELLED = (
 )
 
 
-def create(t: Transaction, run: Run, *, must_be_first: bool) -> tuple[Run, bool]:
+def create(t: Transaction, run: Run, *, must_be_first: bool, claim: bool) -> tuple[Run, bool]:
     """Save a new run, with the cancel that came before it. Return it and whether it is new.
 
     Raises: NotFoundError, BusyError.
@@ -119,6 +119,9 @@ def create(t: Transaction, run: Run, *, must_be_first: bool) -> tuple[Run, bool]
         t.run(_DROP_MARK, _named(run.key))
         if mark.expire_time > to_micros(run.create_time):
             run = replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
+    # With the session locked, whatever has not ended is an earlier run.
+    if claim and not (run.waits_its_turn and _unfinished(t, run.session)):
+        run = _claimed(run, run.owner, run.create_time)
     columns = {
         "app_name": run.key.app_name,
         "request_id": run.key.request_id,
@@ -136,10 +139,14 @@ def create(t: Transaction, run: Run, *, must_be_first: bool) -> tuple[Run, bool]
 
 def require_idle(t: Transaction, session: SessionKey) -> None:
     """Raises: BusyError when a run of the session, which is locked, has not ended."""
-    names = (session.app_name, session.user_id, session.session_id)
-    at_work = t.run(_UNFINISHED, dict(zip(("of_app", "of_user", "of_session"), names, strict=True))).first()
+    at_work = _unfinished(t, session)
     if at_work is not None:
         raise busy_session(RunKey(session.app_name, at_work.request_id))
+
+
+def _unfinished(t: Transaction, session: SessionKey) -> Any:
+    names = {"of_app": session.app_name, "of_user": session.user_id, "of_session": session.session_id}
+    return t.run(_UNFINISHED, names).first()
 
 
 def get(t: Transaction, key: RunKey) -> Run:
@@ -241,11 +248,15 @@ def claim(
     names = {"of_app": row.app_name, "of_user": row.user_id, "of_session": row.session_id}
     if in_turn and t.run(_EARLIER, {**names, "of_run": row.ordinal}).first() is not None:
         return None
-    if run.state is RunState.QUEUED:
-        run = replace(run, state=RunState.RUNNING, start_time=now)
-    run = replace(run, attempt=attempt + 1, owner=owner)
+    run = _claimed(run, owner, now)
     t.run(_CHANGE, {"of_run": row.ordinal, **changing_columns(run)})
     return run
+
+
+def _claimed(run: Run, owner: ReplicaId, now: datetime) -> Run:
+    if run.state is RunState.QUEUED:
+        run = replace(run, state=RunState.RUNNING, start_time=now)
+    return replace(run, attempt=run.attempt + 1, owner=owner)
 
 
 def list_events(t: Transaction, key: RunKey, after: int, limit: int) -> list[Event]:
