@@ -181,6 +181,26 @@ async def test_claiming_raises_the_attempt_and_starts_the_run(store: Store) -> N
     assert await store.get_run(run.key) == run
 
 
+async def test_a_run_that_has_its_turn_at_once_may_be_made_claimed(store: Store) -> None:
+    await store.create_session(SESSION, {}, NOW)
+
+    first, is_new = await store.create_run(make_run(), claim=True)
+    second = make_run("r2")
+
+    claimed_run = replace(make_run(), state=RunState.RUNNING, start_time=NOW, attempt=1)
+    assert is_new
+    assert first in (make_run(), claimed_run)
+    assert await store.get_run(first.key) == first
+    assert await store.create_run(make_run(), claim=True) == (first, False)
+    assert await store.create_run(second, claim=True) == (second, True)
+    if not first.attempt:
+        first = await store.claim_run(first.key, ANN, attempt=0, now=NOW) or first
+    assert first == claimed_run
+    assert await store.claim_run(second.key, ANN, attempt=0, now=NOW) is None
+    await store.append(write(first, DONE))
+    assert await store.claim_run(second.key, ANN, attempt=0, now=NOW) is not None
+
+
 async def test_of_many_at_once_one_claims(store: Store) -> None:
     await store.create_session(SESSION, {}, NOW)
     await store.create_run(make_run())

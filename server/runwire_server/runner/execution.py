@@ -193,6 +193,9 @@ class Execution:
     async def _take_turn(self) -> bool:
         """Wait until the run is first in its session's queue, and take it. False: it was stopped before."""
         settings = self._settings
+        if self._live.run.attempt:
+            # It had its turn when it was made.
+            return self._live.stop is None
         while self._live.stop is None:
             run = await self._store.claim_run(
                 self._live.run.key,

@@ -139,14 +139,13 @@ class Runner:
         if len(self._live) >= self._settings.live_runs_max:
             raise LimitExceededError(f"this server is at its limit of {self._settings.live_runs_max} runs")
         now = self._settings.clock()
-        session_id = request.session_id or uuid4().hex
-        session_key = SessionKey(app.name, request.user_id, session_id)
-        session, is_created = await self._session(session_key, now, must_exist=request.input.resume)
+        session, is_created = await self._session(app, request, now)
         self._starting.add(key)
         try:
             run, is_new = await self._store.create_run(
                 self._new_run(key, session.key, agent, request, now),
                 must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
+                claim=True,
             )
         except UnavailableError:
             self._supervisor.spawn(f"find-{key.request_id}", self._find_lost(key, agent))
@@ -162,9 +161,13 @@ class Runner:
             await self._interrupt_others(run)
         return started
 
-    async def _session(self, key: SessionKey, now: datetime, *, must_exist: bool) -> tuple[Session, bool]:
-        if must_exist:
+    async def _session(self, app: ServedApp, request: StartRequest, now: datetime) -> tuple[Session, bool]:
+        key = SessionKey(app.name, request.user_id, request.session_id or uuid4().hex)
+        if request.input.resume:
             return await self._store.get_session(key), False
+        if not request.session_id:
+            # Nobody has one of this name: not even looking for it is cheaper.
+            return await self._store.create_session(key, {}, now), True
         return await self._store.get_or_create_session(key, {}, now)
 
     async def _interrupt_others(self, run: Run) -> None:
@@ -186,8 +189,10 @@ class Runner:
 
     def _execute_lost(self, run: Run, agent: Agent) -> LiveRun | None:
         """Execute a run that this server made without learning of it: nobody else would."""
-        is_ours = run.owner == self._settings.replica and run.state is RunState.QUEUED
-        if not is_ours or run.attempt or run.key in self._live or run.key in self._starting:
+        # Perhaps its creation was its claim, too; then it has no event yet.
+        is_new = run.attempt <= 1 and not run.last_sequence and not run.state.is_terminal
+        is_ours = run.owner == self._settings.replica and run.state is not RunState.WAITING
+        if not (is_new and is_ours) or run.key in self._live or run.key in self._starting:
             return None
         return self._execute(run, agent, session_created=False)
 

@@ -139,9 +139,12 @@ class ForwardingStore:
 
     # Runs
 
-    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
+    async def create_run(
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False
+    ) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
-        return await (await self._at_session(run.session)).create_run(run, must_be_first=must_be_first)
+        store = await self._at_session(run.session)
+        return await store.create_run(run, must_be_first=must_be_first, claim=claim)
 
     async def get_run(self, key: RunKey) -> Run:
         """See storage.port.RunStore."""

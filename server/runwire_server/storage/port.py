@@ -238,11 +238,16 @@ class StateStore(Protocol):
 class RunStore(Protocol):
     """Runs and their logs."""
 
-    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
+    async def create_run(
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False
+    ) -> tuple[Run, bool]:
         """Save a new run at the end of its session's queue. Return it and whether it is new.
 
         A run with this key: return that one, write nothing; the caller compares fingerprints. A cancel that came
         before (see request_cancel) and has not expired is in the returned run's `cancel`. The session must exist.
+
+        With `claim` a store may do in the same write what its owner's claim_run at its create_time would: a run that
+        has its turn at once is RUNNING then, with attempt 1. One that has not, or that is known, is as without.
 
         Raises:
             NotFoundError: There is no such session.

@@ -67,8 +67,9 @@ async def test_the_run_ends_and_its_log_has_each_event_once(bench: Bench) -> Non
 class Answers(MemoryStore):
     """Loses the answers of the calls that are named, the first time, or does an append later than it says."""
 
-    def __init__(self, *lost: str) -> None:
+    def __init__(self, *lost: str, claims: bool = False) -> None:
         super().__init__()
+        self.claims = claims
         self.lost = list(lost)
 
     def lose(self, name: str) -> None:
@@ -76,10 +77,14 @@ class Answers(MemoryStore):
             self.lost.remove(name)
             raise UnavailableError("the answer is lost")
 
-    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
-        made = await super().create_run(run, must_be_first=must_be_first)
+    async def create_run(
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False
+    ) -> tuple[Run, bool]:
+        made, is_new = await super().create_run(run, must_be_first=must_be_first)
+        if self.claims and claim and is_new:
+            made = await super().claim_run(run.key, run.owner, attempt=0, now=run.create_time) or made
         self.lose("create_run")
-        return made
+        return made, is_new
 
     async def claim_run(
         self, key: Any, owner: Any, *, attempt: int, now: datetime, in_turn: bool = True
@@ -122,9 +127,10 @@ async def test_a_run_whose_beginning_had_no_answer_ends_and_the_next_one_has_its
     assert again[-1].payload.outcome is Outcome.COMPLETED  # type: ignore[union-attr]
 
 
-async def test_a_run_whose_creation_had_no_answer_is_started_by_the_retry() -> None:
+@pytest.mark.parametrize("claims", [False, True])
+async def test_a_run_whose_creation_had_no_answer_is_started_by_the_retry(*, claims: bool) -> None:
     async with Supervisor() as supervisor:
-        made = await bench_of(Answers("create_run"), supervisor)
+        made = await bench_of(Answers("create_run", claims=claims), supervisor)
         with pytest.raises(UnavailableError):
             await made.start("one", request_id="r1")
 
@@ -133,9 +139,10 @@ async def test_a_run_whose_creation_had_no_answer_is_started_by_the_retry() -> N
     assert objects(events)[-1] == "runner.completion"
 
 
-async def test_without_a_retry_it_is_found_and_blocks_nobody() -> None:
+@pytest.mark.parametrize("claims", [False, True])
+async def test_without_a_retry_it_is_found_and_blocks_nobody(*, claims: bool) -> None:
     async with Supervisor() as supervisor:
-        made = await bench_of(Answers("create_run"), supervisor)
+        made = await bench_of(Answers("create_run", claims=claims), supervisor)
         with pytest.raises(UnavailableError):
             await made.start("one", request_id="r1")
 

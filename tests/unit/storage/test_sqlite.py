@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.errors import FencedError, UnavailableError
@@ -317,7 +316,7 @@ async def test_a_lock_that_is_never_released_makes_writes_unavailable(path: Path
 
         for result in results:
             assert isinstance(result, UnavailableError)
-            assert isinstance(result.__cause__, OperationalError)
+            assert isinstance(result.__cause__, sqlite3.OperationalError)
             assert "database is locked" not in str(result)
         await store.append(step(run))
         assert await sequences(store, run) == [1]
@@ -331,6 +330,6 @@ async def test_the_drivers_exceptions_stay_inside(path: Path) -> None:
         for work in (store.append(step(run)), store.list_run_events(run.key, after=0, limit=1)):
             with pytest.raises(UnavailableError) as caught:
                 await work
-            assert isinstance(caught.value.__cause__, OperationalError)
+            assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
         assert (await store.get_run(run.key)).last_sequence == 0
         assert (await store.get_session(run.session)).last_position == 0

@@ -39,7 +39,13 @@ class MemoryStore(MemorySessions):
 
     # Runs
 
-    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
+    async def create_run(
+        self,
+        run: Run,
+        *,
+        must_be_first: bool = False,
+        claim: bool = False,
+    ) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
         if (known := self._logs.get(run.key)) is not None:
             return known.run, False

@@ -63,7 +63,9 @@ class RedisRuns(RedisConversation):
 
     # Making
 
-    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
+    async def create_run(
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False
+    ) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
         keys = [self._site.keys.pointer(run.key), self._site.keys.mark(run.key)]
         names = pack(*names_of(run.session))

@@ -161,7 +161,7 @@ def _lock_runs(t: Transaction, keys: Iterable[RunKey]) -> dict[RunKey, _Place]:
     found: dict[RunKey, _Place] = {}
     for app, same_app in groupby(sorted(keys), key=lambda key: key.app_name):
         names = [key.request_id for key in same_app]
-        for row in t.execute(_PLACES, {"app": app, "names": names}):
+        for row in t.run(_PLACES, {"app": app, "names": names}):
             place = _Place(row.ordinal, row.attempt, row.last_sequence, row.state in ENDED, row.mail_version)
             found[RunKey(app, row.request_id)] = place
     return found

@@ -1,8 +1,9 @@
 """Events of sessions. All functions run in the caller's transaction."""
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select
+from sqlalchemy import Row, Select, bindparam, delete, or_, select
 
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
@@ -88,21 +89,35 @@ def find_event(t: Transaction, key: SessionKey, event_id: str) -> SessionEvent |
 
 def list_events(t: Transaction, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
     """Return events by position. Raises: NotFoundError."""
-    position = session_events.c.position
-    # Not a join: PostgreSQL would read and sort the whole session to find its newest events.
-    session = select(session_rows.c.id).where(sessions.IS_LIVE, sessions.is_kept(t)).scalar_subquery()
-    wanted = select(session_events).where(session_events.c.session == session, position > query.after)
+    values = {**sessions.named(key), "at": t.at, "after": query.after, "limit": query.limit}
     if query.before is not None:
-        wanted = wanted.where(position < query.before)
+        values["before"] = query.before
     if query.since is not None:
-        wanted = wanted.where(session_events.c.create_time >= to_micros(query.since))
-    if query.user_only:
-        wanted = wanted.where(session_events.c.is_user == 1)
-    wanted = wanted.order_by(position.desc() if query.newest_first else position).limit(query.limit)
-    rows = t.execute(wanted, sessions.named(key)).all()
+        values["since"] = to_micros(query.since)
+    statement = _listing(
+        "before" in values, "since" in values, user_only=query.user_only, newest_first=query.newest_first
+    )
+    rows = t.run(statement, values).all()
     if not rows:
         sessions.require(t, key)
     return [event_of(row) for row in rows]
+
+
+@lru_cache
+def _listing(has_before: bool, has_since: bool, *, user_only: bool, newest_first: bool) -> Select[Any]:  # noqa: FBT001
+    """Return the statement for such a query, made once."""
+    position = session_events.c.position
+    is_kept = or_(session_rows.c.expire_time.is_(None), session_rows.c.expire_time > bindparam("at"))
+    # Not a join: PostgreSQL would read and sort the whole session to find its newest events.
+    session = select(session_rows.c.id).where(sessions.IS_LIVE, is_kept).scalar_subquery()
+    wanted = select(session_events).where(session_events.c.session == session, position > bindparam("after"))
+    if has_before:
+        wanted = wanted.where(position < bindparam("before"))
+    if has_since:
+        wanted = wanted.where(session_events.c.create_time >= bindparam("since"))
+    if user_only:
+        wanted = wanted.where(session_events.c.is_user == 1)
+    return wanted.order_by(position.desc() if newest_first else position).limit(bindparam("limit"))
 
 
 def all_events(t: Transaction, session: int) -> list[SessionEvent]:

@@ -104,7 +104,7 @@ def lock_many(t: Transaction, keys: Iterable[SessionKey]) -> dict[SessionKey, Lo
     found: dict[SessionKey, LockedSession] = {}
     for (app, user), same_user in groupby(sorted(keys), key=lambda key: (key.app_name, key.user_id)):
         names = [key.session_id for key in same_user]
-        found |= _locked(t, t.execute(_LOCK, {"of_app": app, "of_user": user, "names": names}))
+        found |= _locked(t, t.run(_LOCK, {"of_app": app, "of_user": user, "names": names}))
     return found
 
 
@@ -113,7 +113,7 @@ def lock_of_runs(t: Transaction, keys: Iterable[RunKey]) -> dict[SessionKey, Loc
     found: dict[SessionKey, LockedSession] = {}
     for app, same_app in groupby(sorted(keys), key=lambda key: key.app_name):
         names = [key.request_id for key in same_app]
-        found |= _locked(t, t.execute(_LOCK_OF_RUNS, {"of_app": app, "names": names}))
+        found |= _locked(t, t.run(_LOCK_OF_RUNS, {"of_app": app, "names": names}))
     return found
 
 
@@ -159,10 +159,10 @@ def save(t: Transaction, locked: Iterable[LockedSession]) -> None:
 
 def merge_state_of(t: Transaction, locked: LockedSession, deltas: Sequence[JsonObject]) -> dict[str, Any]:
     """Merge deltas into a locked session's own state and return it."""
-    state: dict[str, Any] = decode_value(t.execute(_STATE, {"of_id": locked.id}).scalar_one())
+    state: dict[str, Any] = decode_value(t.run(_STATE, {"of_id": locked.id}).scalar_one())
     for delta in deltas:
         state = merge_state(state, delta)
-    t.execute(_SET_STATE, {"of_id": locked.id, "new_state": encode_value(state)})
+    t.run(_SET_STATE, {"of_id": locked.id, "new_state": encode_value(state)})
     return state
 
 

@@ -18,6 +18,7 @@ from runwire_server.domain.retention import Retention
 from runwire_server.storage.codec import warm_up
 from runwire_server.storage.port import MigrationStatus
 from runwire_server.storage.sql.append import Answer, Prepared, append_all
+from runwire_server.storage.sql.direct import driver_of
 from runwire_server.storage.sql.failures import is_failure
 from runwire_server.storage.sql.migrate import Names, migrate, require_current, status
 from runwire_server.storage.sql.servers import ServerDatabase
@@ -143,7 +144,8 @@ def _cannot_open(place: str, error: Exception) -> RunwireError:
 def beginning(retention: Retention, clock: Callable[[], float] | None) -> Callable[[Connection], Transaction]:
     """Return what makes a connection's transaction a store's."""
     now = clock or time.time
-    return lambda c: Transaction(c, retention, round(now() * 1_000_000), is_real=clock is None)
+    is_real = clock is None
+    return lambda c: Transaction(c, retention, round(now() * 1_000_000), is_real, driver_of(c))
 
 
 def _server_engine(url: StoreUrl) -> AsyncEngine:

@@ -99,7 +99,7 @@ _CANCELLED = (
 )
 
 
-def create(t: Transaction, run: Run, *, must_be_first: bool) -> tuple[Run, bool]:
+def create(t: Transaction, run: Run, *, must_be_first: bool, claim: bool) -> tuple[Run, bool]:
     """Save a new run, with the cancel that came before it. Return it and whether it is new.
 
     Raises: NotFoundError, BusyError.
@@ -114,11 +114,14 @@ def create(t: Transaction, run: Run, *, must_be_first: bool) -> tuple[Run, bool]
         if (known := _find(t, run.key)) is not None:
             return _run(known), False
         require_idle(t, run.session)
-    mark = t.execute(_MARK, _named(run.key)).first()
+    mark = t.run(_MARK, _named(run.key)).first()
     if mark is not None:
-        t.execute(_DROP_MARK, _named(run.key))
+        t.run(_DROP_MARK, _named(run.key))
         if mark.expire_time > to_micros(run.create_time):
             run = replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
+    # With the session locked, whatever has not ended is an earlier run.
+    if claim and not (run.waits_its_turn and _unfinished(t, run.session)):
+        run = _claimed(run, run.owner, run.create_time)
     columns = {
         "app_name": run.key.app_name,
         "request_id": run.key.request_id,
@@ -130,18 +133,20 @@ def create(t: Transaction, run: Run, *, must_be_first: bool) -> tuple[Run, bool]
         "fingerprint": run.fingerprint,
         "input": encode_input(run.input),
     }
-    t.execute(_INSERT, {**columns, **mail_columns(run.mail), **changing_columns(run)})
+    t.run(_INSERT, {**columns, **mail_columns(run.mail), **changing_columns(run)})
     return run, True
 
 
 def require_idle(t: Transaction, session: SessionKey) -> None:
     """Raises: BusyError when a run of the session, which is locked, has not ended."""
-    names = (session.app_name, session.user_id, session.session_id)
-    at_work = t.execute(
-        _UNFINISHED, dict(zip(("of_app", "of_user", "of_session"), names, strict=True))
-    ).first()
+    at_work = _unfinished(t, session)
     if at_work is not None:
         raise busy_session(RunKey(session.app_name, at_work.request_id))
+
+
+def _unfinished(t: Transaction, session: SessionKey) -> Any:
+    names = {"of_app": session.app_name, "of_user": session.user_id, "of_session": session.session_id}
+    return t.run(_UNFINISHED, names).first()
 
 
 def get(t: Transaction, key: RunKey) -> Run:
@@ -175,7 +180,7 @@ def request_cancel(
     if run.state.is_terminal or not request.overrides(run.cancel):
         return run, False
     changes = {"cancel_mode": request.mode.value, "cancel_reason": request.reason}
-    t.execute(_CHANGE, {"of_run": row.ordinal, **changes})
+    t.run(_CHANGE, {"of_run": row.ordinal, **changes})
     return replace(run, cancel=request), True
 
 
@@ -189,18 +194,18 @@ def set_mail(
     changes = mail_columns(mail)
     if due_time is not None:
         changes["due_time"] = to_micros(due_time)
-    t.execute(_CHANGE, {"of_run": row.ordinal, **changes})
+    t.run(_CHANGE, {"of_run": row.ordinal, **changes})
     run = _run(row)
     return replace(run, mail=mail, due_time=due_time or run.due_time)
 
 
 def _remember(t: Transaction, key: RunKey, request: CancelRequest, now: datetime, until: datetime) -> bool:
     t.execute(delete(cancel_marks).where(cancel_marks.c.expire_time <= to_micros(now)))
-    mark = t.execute(_MARK, _named(key)).first()
+    mark = t.run(_MARK, _named(key)).first()
     if mark is not None:
         if not request.overrides(CancelRequest(CancelMode(mark.mode), mark.reason)):
             return False
-        t.execute(_DROP_MARK, _named(key))
+        t.run(_DROP_MARK, _named(key))
     t.execute(
         insert(cancel_marks).values(
             app_name=key.app_name,
@@ -215,7 +220,7 @@ def _remember(t: Transaction, key: RunKey, request: CancelRequest, now: datetime
 
 def has_mark(t: Transaction, key: RunKey) -> bool:
     """Whether a cancel waits for this run."""
-    return t.execute(_MARK, _named(key)).first() is not None
+    return t.run(_MARK, _named(key)).first() is not None
 
 
 def take_mark(t: Transaction, key: RunKey, now: datetime) -> Run | None:
@@ -224,7 +229,7 @@ def take_mark(t: Transaction, key: RunKey, now: datetime) -> Run | None:
     mark = t.execute(_MARK.with_for_update(), _named(key)).first()
     if row is None or mark is None:
         return None if row is None else _run(row)
-    t.execute(_DROP_MARK, _named(key))
+    t.run(_DROP_MARK, _named(key))
     run = _run(row)
     if mark.expire_time <= to_micros(now):
         return run
@@ -241,18 +246,22 @@ def claim(
     if run.attempt != attempt or run.state.is_terminal:
         return None
     names = {"of_app": row.app_name, "of_user": row.user_id, "of_session": row.session_id}
-    if in_turn and t.execute(_EARLIER, {**names, "of_run": row.ordinal}).first() is not None:
+    if in_turn and t.run(_EARLIER, {**names, "of_run": row.ordinal}).first() is not None:
         return None
+    run = _claimed(run, owner, now)
+    t.run(_CHANGE, {"of_run": row.ordinal, **changing_columns(run)})
+    return run
+
+
+def _claimed(run: Run, owner: ReplicaId, now: datetime) -> Run:
     if run.state is RunState.QUEUED:
         run = replace(run, state=RunState.RUNNING, start_time=now)
-    run = replace(run, attempt=attempt + 1, owner=owner)
-    t.execute(_CHANGE, {"of_run": row.ordinal, **changing_columns(run)})
-    return run
+    return replace(run, attempt=run.attempt + 1, owner=owner)
 
 
 def list_events(t: Transaction, key: RunKey, after: int, limit: int) -> list[Event]:
     """Return durable events in order. Raises: NotFoundError."""
-    rows = t.execute(_LOG, {**_named(key), "after": after, "limit": limit}).all()
+    rows = t.run(_LOG, {**_named(key), "after": after, "limit": limit}).all()
     if not rows:
         _require(t, key)
     return [decode_event(row.kind, row.payload, row.envelope) for row in rows]
@@ -270,7 +279,7 @@ def delete_ended_before(t: Transaction, end_time: datetime, limit: int) -> int:
 
 def has_events(t: Transaction, key: RunKey, after: int) -> bool:
     """Whether the log goes on after that sequence; also true when there is no such run (any more)."""
-    last = t.execute(_LAST, _named(key)).scalar_one_or_none()
+    last = t.run(_LAST, _named(key)).scalar_one_or_none()
     return last is None or last > after
 
 
@@ -285,7 +294,7 @@ def list_due(t: Transaction, now: datetime, limit: int) -> list[Run]:
     """Return waiting runs whose time has come or that are asked to end, the longest due first."""
     at = to_micros(now)
     # Two statements, of which each finds an index; together they would look all through that wait.
-    rows = [row for query in (_DUE, _CANCELLED) for row in t.execute(query, {"at": at, "limit": limit})]
+    rows = [row for query in (_DUE, _CANCELLED) for row in t.run(query, {"at": at, "limit": limit})]
     found = {row.ordinal: row for row in rows}.values()
     oldest = sorted(found, key=lambda row: (at if row.due_time is None else row.due_time, row.ordinal))
     return [_run(row) for row in oldest[:limit]]
@@ -304,11 +313,11 @@ def list_with_mail(t: Transaction, owner: ReplicaId, limit: int) -> list[Run]:
 def renew_lease(t: Transaction, replica: ReplicaId, ttl_micros: int) -> None:
     """Set the end of a replica's lease. A new replica sweeps away what others left long ago."""
     until = lease_time(t) + ttl_micros
-    if t.execute(_LEASE, {"of_replica": replica}).first() is None:
+    if t.run(_LEASE, {"of_replica": replica}).first() is None:
         t.execute(delete(leases).where(leases.c.expire_time < until - _LEFT_MICROS))
         t.execute(insert(leases).values(replica=replica, expire_time=until))
     else:
-        t.execute(_RENEW, {"of_replica": replica, "expire_time": until})
+        t.run(_RENEW, {"of_replica": replica, "expire_time": until})
 
 
 def lease_time(t: Transaction) -> int:
@@ -355,7 +364,8 @@ def _named(key: RunKey) -> dict[str, str]:
 
 
 def _find(t: Transaction, key: RunKey, *, is_locked: bool = False) -> Row[Any] | None:
-    return t.execute(_FIND_LOCKED if is_locked else _FIND, _named(key)).first()
+    row: Row[Any] | None = t.run(_FIND_LOCKED if is_locked else _FIND, _named(key)).first()
+    return row
 
 
 def _require(t: Transaction, key: RunKey, *, is_locked: bool = False) -> Row[Any]:

@@ -61,7 +61,9 @@ _WHOLE = (
 )
 _READ = _WHOLE.where(IS_LIVE)
 _EXISTS = select(sessions.c.id, sessions.c.expire_time).where(IS_LIVE)
+_LOCK_EXISTS = _EXISTS.with_for_update()
 _OWN_STATE = select(sessions.c.state, sessions.c.expire_time).where(IS_LIVE)
+_INSERT = insert(sessions)
 _RETIRE = update(sessions).where(sessions.c.id == bindparam("of_id")).values(live=None)
 
 
@@ -84,7 +86,7 @@ def create(
 
 def make_room(t: Transaction, key: SessionKey) -> None:
     """Take the name from an expired session, which clean_up deletes later. Raises: AlreadyExistsError."""
-    row = t.execute(_EXISTS.with_for_update(), named(key)).first()
+    row = t.run(_LOCK_EXISTS, named(key)).first()
     if row is None:
         return
     if row.expire_time is None or row.expire_time > t.at:
@@ -110,19 +112,10 @@ def insert_row(
         **values,
     }
     row["state"], row["tracks"] = encode_value(row["state"]), encode_value(row["tracks"])
-    result = t.execute(
-        insert(sessions).values(
-            app_name=key.app_name,
-            user_id=key.user_id,
-            session_id=key.session_id,
-            live=1,
-            create_time=to_micros(create_time),
-            update_time=to_micros(update_time),
-            **expiry_columns(expiry),
-            **row,
-        )
-    )
-    made: int = result.inserted_primary_key[0]  # type: ignore[index]
+    names = {"app_name": key.app_name, "user_id": key.user_id, "session_id": key.session_id}
+    times = {"create_time": to_micros(create_time), "update_time": to_micros(update_time)}
+    result = t.run(_INSERT, {**names, "live": 1, **times, **expiry_columns(expiry), **row})
+    made: int = result.inserted_primary_key[0]
     return made
 
 
@@ -136,13 +129,13 @@ def get(t: Transaction, key: SessionKey) -> Session:
 
 def find(t: Transaction, key: SessionKey) -> Session | None:
     """Return the session, if there is one."""
-    row = t.execute(_READ, named(key)).first()
+    row = t.run(_READ, named(key)).first()
     return None if row is None or not _is_kept(t, row) else _session(t, row)
 
 
 def require(t: Transaction, key: SessionKey) -> int:
     """Return the session's id. Raises: NotFoundError."""
-    row = t.execute(_EXISTS, named(key)).first()
+    row = t.run(_EXISTS, named(key)).first()
     if row is None or not _is_kept(t, row):
         raise NotFoundError("session", key.session_id)
     found: int = row.id
@@ -151,7 +144,7 @@ def require(t: Transaction, key: SessionKey) -> int:
 
 def read_state(t: Transaction, key: SessionKey) -> dict[str, Any]:
     """Return the session's own state. Raises: NotFoundError."""
-    row = t.execute(_OWN_STATE, named(key)).first()
+    row = t.run(_OWN_STATE, named(key)).first()
     if row is None or not _is_kept(t, row):
         raise NotFoundError("session", key.session_id)
     state: dict[str, Any] = decode_value(row.state)
@@ -191,7 +184,7 @@ def change(t: Transaction, key: SessionKey, wanted: SessionChange, now: datetime
         values["display_name"] = wanted.display_name
     t.execute(update(sessions).where(sessions.c.id == locked.id).values(**values))
     # Also when it has just been made to end.
-    return _session(t, t.execute(_READ, named(key)).one())
+    return _session(t, t.run(_READ, named(key)).one())
 
 
 def delete(t: Transaction, key: SessionKey) -> bool:

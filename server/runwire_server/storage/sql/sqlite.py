@@ -9,8 +9,9 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from runwire_server.domain.errors import UnavailableError
 from runwire_server.domain.sessions import SessionEvent
 from runwire_server.storage.sql.append import Answer, Prepared
 from runwire_server.storage.sql.database import AppendAll
+from runwire_server.storage.sql.direct import transaction
 from runwire_server.storage.sql.failures import failure
 
 T = TypeVar("T")
@@ -33,6 +35,7 @@ _WAITING_MAX = 10_000
 _BATCH_MAX = 500
 _CLOSE_SECONDS = 10.0
 _WAL_RETRY_SECONDS = 0.02
+_ERRORS = (SQLAlchemyError, sqlite3.Error)
 
 
 @dataclass(slots=True, eq=False)
@@ -43,20 +46,25 @@ class _Job:
     future: asyncio.Future[Any]
 
 
+class _Own(threading.local):
+    """What each thread has for itself."""
+
+    connection: Connection | None = None
+
+
 class SqliteDatabase:
     """One SQLite file. `commit_count` counts the transactions of the writer."""
 
     has_one_writer = True
 
-    def __init__(
-        self, writer_engine: Engine, reader_engine: Engine, append_all: AppendAll, waiting_max: int
-    ) -> None:
+    def __init__(self, engine: Engine, append_all: AppendAll, waiting_max: int) -> None:
         """Use `open` instead."""
         self._append_all = append_all
         self.commit_count = 0
         self._loop = asyncio.get_running_loop()
-        self._writer_engine = writer_engine
-        self._reader_engine = reader_engine
+        self._engine = engine
+        self._connections: list[Connection] = []
+        self._own = _Own()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
         # Bounded by _waiting_count, so that there is always room for the None that ends the writer.
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -81,12 +89,9 @@ class SqliteDatabase:
 
         A write waits for other processes up to `busy_seconds`. More than `waiting_max` writes at once are refused.
         """
-
-        def make_engines() -> tuple[Engine, Engine]:
-            make = partial(make_engine, path, busy_seconds=busy_seconds, synchronous=synchronous)
-            return make(begin="BEGIN IMMEDIATE", connections=1), make(begin="BEGIN", connections=_READERS)
-
-        return cls(*await asyncio.to_thread(make_engines), append_all, waiting_max)
+        make = partial(make_engine, path, busy_seconds=busy_seconds, synchronous=synchronous)
+        engine = await asyncio.to_thread(make, begin=None, connections=_READERS + 1)
+        return cls(engine, append_all, waiting_max)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
@@ -96,10 +101,20 @@ class SqliteDatabase:
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._reader_engine.begin() as connection:
+            with self._transaction("BEGIN") as connection:
                 return work(connection)
-        except SQLAlchemyError as error:
+        except _ERRORS as error:
             raise failure(error) from error
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        """Begin a transaction on this thread's own connection, and commit or undo it."""
+        connection = self._own.connection
+        if connection is None:
+            connection = self._own.connection = self._engine.connect()
+            self._connections.append(connection)
+        with transaction(connection, begin):
+            yield connection
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
@@ -147,7 +162,7 @@ class SqliteDatabase:
         writes = [cast(Prepared, job.work) for job in batch]
         answers: list[Answer]
         try:
-            with self._writer_engine.begin() as connection:
+            with self._transaction("BEGIN IMMEDIATE") as connection:
                 answers = self._append_all(connection, writes)
             self.commit_count += 1
         except Exception as error:  # noqa: BLE001 -- boundary: the writer's thread must outlive any write
@@ -163,11 +178,11 @@ class SqliteDatabase:
     def _do(self, job: _Job) -> None:
         work = cast(Callable[[Connection], Any], job.work)
         try:
-            with self._writer_engine.begin() as connection:
+            with self._transaction("BEGIN IMMEDIATE") as connection:
                 result = work(connection)
             self.commit_count += 1
         except Exception as error:  # noqa: BLE001 -- boundary: see _append_batch
-            refusal = failure(error) if isinstance(error, SQLAlchemyError) else error
+            refusal = failure(error) if isinstance(error, _ERRORS) else error
             self._answer([(job, refusal, None)])
         else:
             self._answer([(job, None, result)])
@@ -205,19 +220,23 @@ class SqliteDatabase:
     def _dispose(self) -> None:
         self._thread.join(_CLOSE_SECONDS)
         self._readers.shutdown(wait=True)
-        self._reader_engine.dispose()
-        self._writer_engine.dispose()
+        for connection in self._connections:
+            connection.close()
+        self._engine.dispose()
 
 
 def make_engine(
     path: Path,
     *,
-    begin: str,
+    begin: str | None,
     connections: int,
     busy_seconds: float = BUSY_SECONDS,
     synchronous: str = "normal",
 ) -> Engine:
-    """Return an engine whose transactions begin as said: SQLite's driver would begin them when it thinks best."""
+    """Return an engine whose transactions begin as said: SQLite's driver would begin them when it thinks best.
+
+    None: whoever has a connection begins and ends its transactions.
+    """
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         pool_size=connections,
@@ -233,9 +252,11 @@ def make_engine(
         cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def do_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    if begin is not None:
+
+        @event.listens_for(engine, "begin")
+        def do_begin(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
 
     return engine
 

@@ -198,9 +198,13 @@ class SqlStore:
 
     # Runs
 
-    async def create_run(self, run: Run, *, must_be_first: bool = False) -> tuple[Run, bool]:
+    async def create_run(
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False
+    ) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
-        created, is_new = await self._write(lambda t: runs.create(t, run, must_be_first=must_be_first))
+        created, is_new = await self._write(
+            lambda t: runs.create(t, run, must_be_first=must_be_first, claim=claim)
+        )
         if is_new:
             # The run is there: what fails from here on must not look as if it were not.
             with suppress(UnavailableError):

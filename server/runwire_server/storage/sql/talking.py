@@ -126,5 +126,5 @@ def _known_events(
     return {
         (session, row.event_id): event_of(row)
         for session, names in asked.items()
-        for row in t.execute(_KNOWN, {"of_session": session, "names": names})
+        for row in t.run(_KNOWN, {"of_session": session, "names": names})
     }

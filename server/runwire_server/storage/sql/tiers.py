@@ -29,7 +29,7 @@ Change = tuple[SessionKey, Tier, JsonObject, datetime]
 
 def read(t: Transaction, key: SessionKey, tier: Tier) -> dict[str, Any]:
     """Return the state; empty when there is none or it has expired."""
-    row = t.execute(_READ, _named(key, tier)).first()
+    row = t.run(_READ, _named(key, tier)).first()
     return {} if row is None else state_of(t, row.state, row.expire_time)
 
 
@@ -50,7 +50,7 @@ def merge(t: Transaction, changes: Sequence[Change]) -> dict[tuple[Tier, str, st
     merged: dict[tuple[Tier, str, str], dict[str, Any]] = {}
     ordered = sorted({(key.app_name, _user(key, tier), tier) for key, tier, _, _ in changes})
     for app, user, tier in ordered:
-        row = t.execute(_LOCK, {"of_tier": tier.value, "of_app": app, "of_user": user}).first()
+        row = t.run(_LOCK, {"of_tier": tier.value, "of_app": app, "of_user": user}).first()
         state = {} if row is None else state_of(t, row.state, row.expire_time)
         last = None
         for key, of, delta, now in changes:
