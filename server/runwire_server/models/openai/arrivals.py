@@ -24,7 +24,7 @@ _EARLY_BYTES_MAX = 65_536
 _HEAD_BYTES_MAX = 65_536
 
 
-class _TellingHandler(ResponseHandler):
+class _TellingProtocol(ResponseHandler):
     """A connection that gives the bodies of streamed answers to a listener at once.
 
     aiohttp does everything but that: it connects, sends, reads heads, and what is not a plain chunk of a 200 answer.
@@ -121,7 +121,7 @@ class TellingConnector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = partial(_TellingHandler, loop=self._loop)  # type: ignore[assignment]
+        self._factory = partial(_TellingProtocol, loop=self._loop)  # type: ignore[assignment]
 
 
 class Arrivals:
@@ -139,7 +139,7 @@ class Arrivals:
         # An answer that is all here has no connection any more.
         connection = response.connection
         protocol = connection.protocol if connection is not None else None
-        self._handler = protocol if isinstance(protocol, _TellingHandler) else None
+        self._protocol = protocol if isinstance(protocol, _TellingProtocol) else None
         self._take = take
         self._idle_seconds = idle_seconds
         self._is_through = False
@@ -154,16 +154,16 @@ class Arrivals:
         Raises: what `take` raises; TimeoutError for a server that is silent for too long; what aiohttp does.
         """
         try:
-            if self._handler is not None:
-                self._handler.listen(self)
+            if self._protocol is not None:
+                self._protocol.listen(self)
             self.look()
             await self._ended
             if not self._content.is_eof():
                 await self._linger()
         finally:
             self._silence.close()
-            if self._handler is not None:
-                self._handler.leave()
+            if self._protocol is not None:
+                self._protocol.leave()
 
     def take(self, data: bytes) -> None:
         """Take bytes of the body, from the connection."""

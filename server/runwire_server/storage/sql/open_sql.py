@@ -5,7 +5,8 @@ import importlib
 import logging
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,15 +107,27 @@ def prepare_sqlite(path: Path, work: Callable[[Connection, Names], Any]) -> Any:
     """Run work on the schema of a file, which is made when it is not there. Blocks. Raises: UnavailableError."""
     if not path.parent.is_dir():
         raise UnavailableError(f"there is no folder {path.parent} for the store")
-    engine = make_engine(path, begin="BEGIN IMMEDIATE", connections=1)
     try:
-        # One process migrates at a time: the transaction takes SQLite's write lock before it looks.
-        with engine.begin() as connection:
+        # A schema that is up to date is only read: while others write all the time, SQLite's write lock may take
+        # longer to get than anyone waits.
+        with _beginning(path, "BEGIN") as connection:
+            if not status(connection, Names()).pending:
+                return work(connection, Names())
+        # One process migrates at a time: the transaction takes the lock before it looks.
+        with _beginning(path, "BEGIN IMMEDIATE") as connection:
             return work(connection, Names())
     except Exception as error:
         if not is_failure(error):
             raise
         raise _cannot_open(str(path), error) from error
+
+
+@contextmanager
+def _beginning(path: Path, begin: str) -> Iterator[Connection]:
+    engine = make_engine(path, begin=begin, connections=1)
+    try:
+        with engine.begin() as connection:
+            yield connection
     finally:
         engine.dispose()
 
