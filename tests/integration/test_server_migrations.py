@@ -17,7 +17,8 @@ from runwire_server.domain.ids import RunKey, SessionKey
 from runwire_server.domain.mail import NO_MAIL, QueuedMessage
 from runwire_server.domain.runs import NOBODY, RunState
 from runwire_server.storage.opener import migrate_store, migration_status, open_store
-from runwire_server.storage.port import Append, MigrationStatus
+from runwire_server.storage.port import Append
+from runwire_server.storage.schema import MigrationStatus
 from runwire_server.storage.sql.migrate import migrate
 from runwire_server.storage.sql.open_sql import prepare
 from runwire_server.storage.url import parse_store_url

@@ -387,17 +387,15 @@ class Runner:
         self._draining = True
         for live in list(self._live.values()):
             live.tail.wake()
-        deadline = asyncio.get_running_loop().time() + timeout_seconds
-        while self._live and asyncio.get_running_loop().time() < deadline:
-            await self._next_end(deadline)
+        await self._emptied(timeout_seconds)
         for live in list(self._live.values()):
             live.request_stop(Stop(Outcome.CANCELLED, "draining", "the server shuts down"))
-        last = asyncio.get_running_loop().time() + self._settings.cancel_grace_seconds + 2.0
-        while self._live and asyncio.get_running_loop().time() < last:
-            await self._next_end(last)
+        await self._emptied(self._settings.cancel_grace_seconds + 2.0)
 
-    async def _next_end(self, deadline: float) -> None:
-        """Wait until something happens in some live run, or the time is over."""
-        left = deadline - asyncio.get_running_loop().time()
-        tail = next(iter(self._live.values())).tail
-        await tail.wait(min(max(left, 0.01), 0.1))
+    async def _emptied(self, seconds: float) -> None:
+        """Wait until no run is live, or that time is over."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        while self._live and (left := deadline - clock()) > 0:
+            tail = next(iter(self._live.values())).tail
+            await tail.wait(min(max(left, 0.01), 0.1))

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from runwire_server.domain.errors import InvalidRequestError
 from runwire_server.domain.retention import Retention
-from runwire_server.storage.port import MigrationStatus, Store
+from runwire_server.storage.port import Store
+from runwire_server.storage.schema import MigrationStatus
 from runwire_server.storage.url import StoreUrl, parse_store_url
 
 # The extra of the distribution that brings a module that a store needs.

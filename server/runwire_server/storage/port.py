@@ -43,15 +43,6 @@ class Page(Generic[T]):
     next_cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationStatus:
-    """The version of a schema (empty: none yet), the version that is needed, and what is missing, oldest first."""
-
-    current: str
-    head: str
-    pending: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
     """Which runs to list. Empty fields match everything; `session_id` is used with `user_id`."""

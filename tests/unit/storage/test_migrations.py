@@ -19,7 +19,8 @@ from runwire_server.domain.retention import NEVER
 from runwire_server.domain.runs import NOBODY, RunState
 from runwire_server.domain.sessions import EventQuery
 from runwire_server.storage.opener import migrate_store, migration_status, open_store
-from runwire_server.storage.port import Append, MigrationStatus
+from runwire_server.storage.port import Append
+from runwire_server.storage.schema import MigrationStatus
 from runwire_server.storage.sql import runs
 from runwire_server.storage.sql.migrate import migrate
 from runwire_server.storage.sql.open_sql import prepare_sqlite

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateSchema
 from sqlalchemy.sql import quoted_name
 
 from runwire_server.domain.errors import UnavailableError
-from runwire_server.storage.port import MigrationStatus
+from runwire_server.storage.schema import MigrationStatus
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 # Any number, the same for all replicas.

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from runwire_server.domain.errors import InvalidRequestError, RunwireError, UnavailableError
 from runwire_server.domain.retention import Retention
 from runwire_server.storage.codec import warm_up
-from runwire_server.storage.port import MigrationStatus
+from runwire_server.storage.schema import MigrationStatus
 from runwire_server.storage.sql.append import Answer, Prepared, append_all
 from runwire_server.storage.sql.direct import driver_of
 from runwire_server.storage.sql.failures import is_failure
