@@ -15,13 +15,18 @@ from benchmarks.service.machine import machine
 from benchmarks.service.plan import Plan
 from benchmarks.service.processes import ROOT, BenchError
 from benchmarks.service.report import written
-from benchmarks.service.scenarios import cost, crowd, history
+from benchmarks.service.scenarios import cost, crowd, first, followers, history, memory, startup, stores
 from benchmarks.service.servers import Bench, bench, installed
 
 SCENARIOS: dict[str, Callable[[Bench, Plan], Outcome]] = {
     "a": cost.measure,
+    "b": first.measure,
     "c": crowd.measure,
+    "d": memory.measure,
     "e": history.measure,
+    "f": followers.measure,
+    "g": stores.measure,
+    "h": startup.measure,
 }
 # adk-litellm is the same server as adk with a dearer adapter.
 _PEERS = tuple(name for name in PEERS if name != "adk-litellm")

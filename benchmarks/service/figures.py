@@ -16,7 +16,7 @@ class Spread:
     rounds: int
 
     def text(self, digits: int = 1) -> str:
-        """Say it: 12.3 (11.9–14.0)."""
+        """Say the median, and the least and most in brackets."""
         middle = f"{self.median:,.{digits}f}"
         if self.rounds == 1:
             return middle
@@ -90,6 +90,7 @@ class Outcome:
     title: str
     how_to_read: str
     tables: list[Table] = field(default_factory=list)
+    text: str = ""
     targets: list[Target] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     raw: Any = None
@@ -100,6 +101,8 @@ class Outcome:
         """Return its part of the report."""
         parts = [f"## ({self.letter}) {self.title}", self.how_to_read]
         parts += [table.markdown() for table in self.tables]
+        if self.text:
+            parts.append(self.text)
         if self.targets:
             parts.append("\n".join(target.line() for target in self.targets))
         if self.problems:

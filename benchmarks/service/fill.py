@@ -10,9 +10,8 @@ from typing import Any
 
 import grpc.aio
 
-from runwire.v1 import content_pb2, event_pb2, runner_service_pb2_grpc
+from runwire.v1 import content_pb2, event_pb2, runner_service_pb2_grpc, session_pb2
 from runwire.v1 import runner_service_pb2 as pb
-from runwire.v1 import session_pb2
 from runwire.v1 import session_service_pb2 as sessions_pb
 from runwire.v1.session_service_pb2_grpc import SessionServiceStub
 

@@ -21,6 +21,11 @@ class Plan:
     stores: Sequence[str] = ("memory:", "sqlite:")
     followers: int = 100
 
+    @property
+    def long_stores(self) -> Sequence[str]:
+        """What the scenarios that take long are run on."""
+        return self.stores[:1] if self.is_quick else self.stores
+
     def scaled(self, number: float, least: int = 1) -> int:
         """Return a number of tokens or runs, made larger or smaller."""
         return max(least, round(number * self.scale))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,18 +135,14 @@ class Process:
         self.resume()
         if self.popen.poll() is None:
             self._signal(signal.SIGTERM)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.popen.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                pass
         self._signal(signal.SIGKILL)
         self.popen.wait(_STOP_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.popen.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def _stat(pid: int) -> list[str] | None:
@@ -188,10 +184,8 @@ def finished(argv: Sequence[str], seconds: float, env: Mapping[str, str] | None 
     except subprocess.TimeoutExpired:
         raise BenchError(f"{' '.join(argv[:4])} … took more than {seconds:.0f} s") from None
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         popen.wait(_STOP_SECONDS)
     if popen.returncode != 0:
         said = (complaints.strip() or output.strip()).splitlines()

@@ -46,8 +46,8 @@ def _markdown(
 ) -> str:
     parts = [
         "# Results",
-        "Made by `make bench`. What is measured and how to read it: [docs/performance.md](../../docs/performance.md). "
-        "Medians of the rounds (least–most); ratios are of figures of the same round, and what to read when the "
+        "Made by `make bench`; [docs/performance.md](../../docs/performance.md) says what is measured and how to read "
+        "it. Medians of the rounds (least–most); ratios are of figures of the same round, and what to read when the "
         "machine is not idle.",
         _machine(facts),
     ]

@@ -22,10 +22,10 @@ def measure(bench: Bench, plan: Plan) -> Outcome:
     outcome = Outcome(
         "a",
         "CPU of the server for each token",
-        "CPU µs of the server, all threads and children, for each token that reached the client: median of the rounds "
-        "(least–most). *× floor* is against the bare grpc.aio handler in the same round, less is better; *× runwire* "
-        "is how many times Runwire's cost with the memory store this is. A paced server whose tokens/s are well below "
-        "those offered has fallen behind.",
+        "CPU µs of the server, all threads and children, for each token that reached the client: the median of the "
+        "rounds (least–most). *× floor* is against the bare grpc.aio handler in the same round, less is better; *× "
+        "runwire* is how many times Runwire's cost with the memory store this is. A paced server whose tokens/s are "
+        "well below those offered has fallen behind.",
         plots={"cases": {}},
     )
     with ExitStack() as stack:

@@ -15,7 +15,8 @@ _RATE = 50
 _SLOWEST = 1.2
 _KIB_MOST = 100.0
 _HEAD = (
-    *("server", "runs ok", "tokens/s (offered)", "lateness p50/p99/max ms", "slowest/median run"),
+    *("server", "runs ok", "tokens/s (offered)", "first event p50/p99 ms", "lateness p50/p99/max ms"),
+    "slowest/median run",
     *("CPU µs a token", "messages a token", "RSS before → during MiB", "KiB a live run", "client CPU"),
 )
 
@@ -26,12 +27,12 @@ def measure(bench: Bench, plan: Plan) -> Outcome:
         "c",
         "1,000 runs at 50 tokens/s",
         "Lateness is when the client has a token less when the model server sent it, of all tokens of all runs; the "
-        "slowest run's duration over the median's says whether anybody starves. RSS during is the most seen, a second "
-        "apart, after warming up with 20 runs. The load client and the model server share the cores with the server "
+        "slowest run's duration over the median's says whether anybody starves. RSS during is the most seen, looked at "
+        "each second, after warming up with 20 runs. The load client and the model server share the cores with the server "
         "(*client CPU* is the client's share of one core).",
     )
     offer = Offer(_RUNS, plan.scaled(3000, 250), _RATE, 8, timeout=max(120.0, 240 * plan.scale))
-    samples = [_one(runwire(bench, store), offer) for store in plan.stores]
+    samples = [_one(runwire(bench, store), offer) for store in plan.long_stores]
     # The floor tells what one message per token would do here; a third of the time is enough for that.
     samples.append(_one(floor(bench), replace(offer, tokens=max(250, offer.tokens // 3))))
     outcome.tables.append(Table("", _HEAD, [_row(sample) for sample in samples]))
@@ -62,12 +63,13 @@ def _row(sample: Sample) -> tuple[str, ...]:
     told, offer = sample.told, sample.offer
     if not told:
         return (sample.server, "–", *("–",) * (len(_HEAD) - 2))
-    late = told["lateness_ms"]
+    late, first = told["lateness_ms"], told["first_event_ms"]
     wanted = offer.runs * offer.tokens / offer.seconds
     return (
         sample.server,
         f"{told['ok']}/{told['runs']}",
         f"{sample.tokens_per_second or 0:,.0f} ({wanted:,.0f}){', behind' if sample.is_behind else ''}",
+        f"{first['p50']:,.0f} / {first['p99']:,.0f}" if first else "–",
         f"{late['p50']:.1f} / {late['p99']:.1f} / {late['max']:.0f}" if late else "–",
         f"{told['slowest_ratio']:.3f}",
         f"{sample.cpu_per_token or 0:.1f}",

@@ -48,9 +48,9 @@ def measure(bench: Bench, plan: Plan) -> Outcome:
     outcome = Outcome(
         "e",
         "A turn against the length of its session",
-        "One turn at a time (`bench tokens=20`) in sessions that AppendEvent has filled with messages of 180 bytes. A "
-        "model is shown at most the newest 200 events, so from some hundreds of events on the cost must not grow. A "
-        "turn's time is the whole call's.",
+        "One turn at a time (`bench tokens=20`) in sessions that AppendEvent has filled with messages of 180 bytes. "
+        "A model is shown at most the newest 200 events, so from some hundreds of events on the cost must not grow. "
+        "A turn's time is the whole call's.",
         plots={"turns": {}},
     )
     raw: dict[str, Any] = {}
