@@ -43,7 +43,11 @@ class _Answer:
     def take(self, chunks: Sequence[Chunk]) -> None:
         """See models.model.Sink."""
         for chunk in chunks:
-            delta = self._kept(chunk)
+            if isinstance(chunk, TextChunk):  # by far the most
+                self._text.append(chunk.text)
+                delta: PartialPayload | None = TextDelta(self.message_id, chunk.text)
+            else:
+                delta = self._kept(chunk)
             if delta is not None and self._request.stream:
                 self._output.partial(delta)
 
@@ -54,9 +58,6 @@ class _Answer:
     def _kept(self, chunk: Chunk) -> PartialPayload | None:
         """Keep the chunk. Return what to show of it."""
         match chunk:
-            case TextChunk(text=text):
-                self._text.append(text)
-                return TextDelta(self.message_id, text)
             case ReasoningChunk(text=text):
                 self._reasoning.append(text)
                 return ReasoningDelta(self.message_id, text)

@@ -91,6 +91,18 @@ def is_forwarded(payload: ev.Payload, options: StreamOptions, branch: str = "") 
     return not options.modes or bool(_MODES[type(payload)] & options.modes)
 
 
+def shows_all(options: StreamOptions) -> bool:
+    """Whether these options forward everything, whatever it is."""
+    filters = (
+        options.modes,
+        options.channels,
+        options.branch,
+        options.whole_messages_only,
+        options.partials_only,
+    )
+    return not any(filters)
+
+
 def channel_of(payload: ev.Payload) -> Channel:
     """Return whom an event is meant for."""
     if isinstance(payload, _CONTROLLED):

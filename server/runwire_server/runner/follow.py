@@ -1,85 +1,128 @@
 """Read a run's log to its end: how everyone, on any replica, gets a run's events."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
+from typing import Self
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.ids import RunKey
 from runwire_server.domain.runs import RunState
-from runwire_server.domain.streams import StreamOptions, is_forwarded
+from runwire_server.domain.streams import StreamOptions, is_forwarded, shows_all
+from runwire_server.runner.bell import Bell
+from runwire_server.runner.live import LiveRun
 from runwire_server.runner.tail import StreamKey, Tail, shaped, whole_texts
 from runwire_server.storage.port import Store
 
 _PAGE_EVENTS = 100
 # How long to wait for a run that another replica writes before looking again.
 _REMOTE_WAIT_SECONDS = 0.25
-# The least time between two looks at texts that grow: what comes in between goes out as one delta. A reader sees 50
-# deltas a second at the most, so a fast model costs no more than that, and a slow reader's connection holds few. The
-# first delta after a pause is not held up, nor is any durable event.
-_DELTA_GAP_SECONDS = 0.0
 
 
 class Follower:
-    """One reader's position in one run's log.
+    """One reader's position in one run's log. A context: as long as it is entered, the run has a follower.
 
     Every durable event after `after` comes exactly once, in order. Then `caught_up`, once. From there on the deltas
     of a message add up to its whole text, however far the reader falls behind; before, only whole messages come,
     but for one that is growing at that moment: its first delta has offset 0 and all of the text so far.
+
+    `find_live` returns the run's handle when this process has it; `reconnect` says that the stream shall end.
+    `from_the_start`: the reader was there before the first event, so it gets the deltas of all messages. `joined`: it
+    called Run for a run that was known.
     """
 
     def __init__(
-        self, key: RunKey, *, after: int, options: StreamOptions, from_the_start: bool = False
+        self,
+        key: RunKey,
+        *,
+        store: Store,
+        find_live: Callable[[], LiveRun | None],
+        reconnect: Callable[[], ev.Reconnect | None],
+        options: StreamOptions,
+        after: int = 0,
+        from_the_start: bool = False,
+        joined: bool = False,
     ) -> None:
-        """`from_the_start`: the reader was there before the first event, so it gets the deltas of all messages."""
-        self.key = key
-        self._position = after
+        self._joined = joined
+        self._key = key
+        self._store = store
+        self._find_live = find_live
+        self._reconnect = reconnect
         self._options = options
+        self._position = after
         self._sent: dict[StreamKey, int] = {}
         self._is_live = from_the_start
         self._has_caught_up = False
-        self._next_delta = 0.0
+        self._has_ended = False
         # The branch of events that name none: the run's own agent.
         self._root = ""
         self._state = RunState.QUEUED
+        self._bell = Bell(options.heartbeat_seconds)
+        self._live = find_live()
+        self._heard: Tail | None = None
+        self._presence = ExitStack()
+        self._shows_all = shows_all(options)
 
-    async def events(
-        self, store: Store, find_tail: Callable[[], Tail | None], reconnect: Callable[[], ev.Reconnect | None]
-    ) -> AsyncGenerator[ev.Event, None]:
-        """Yield until the run's completion was yielded, or `reconnect` says that the stream shall end."""
-        while True:
-            tail = find_tail()
-            logged = await self._read(store, tail)
-            for event in logged:
-                for shown in self._unroll(event, tail):
-                    yield shown
-                if event.is_last:
-                    return
-            has_news = bool(logged)
-            for shown in self._news(tail) if not logged else ():
-                has_news = True
-                yield shown
-            if has_news:
-                continue
-            if await self._is_over(store, tail):
-                return
-            if (ending := reconnect()) is not None:
-                yield self._stream_only(ending)
-                return
-            if not await self._wait(store, tail, reconnect):
-                yield self._stream_only(ev.Heartbeat(self._state))
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._presence.enter_context(self._live.followed())
+        self._presence.enter_context(self._bell)
+        return self
 
-    async def _read(self, store: Store, tail: Tail | None) -> list[ev.Event]:
+    def __exit__(self, *_: object) -> None:
+        self._presence.close()
+
+    async def next(self) -> list[ev.Event]:
+        """Wait for what comes next, and return all of it, in order. Nothing: the stream has ended.
+
+        It ends with the run's completion, or with what `reconnect` returned.
+        """
+        shown: list[ev.Event] = []
+        while not shown and not self._has_ended:
+            live = self._live
+            tail = live.tail if live is not None and not live.is_over else self._tail()
+            if tail is not self._heard:
+                self._bell.listen(tail)
+                self._heard = tail
+            if tail is None or tail.last_sequence > self._position:
+                logged = await self._read(tail)
+            else:
+                logged = []
+            if logged:
+                self._has_ended = logged[-1].is_last
+                shown = [event for entry in logged for event in self._unroll(entry, tail)]
+            elif not (shown := self._news(tail)):
+                shown = await self._idle(tail)
+        self._bell.rang()
+        return shown
+
+    def _tail(self) -> Tail | None:
+        self._live = live = self._find_live() or self._live
+        if live is None or (live.is_over and not live.tail.ended):
+            return None  # the store knows what becomes of it
+        return live.tail
+
+    async def _read(self, tail: Tail | None) -> list[ev.Event]:
         """Return the next durable events: from memory when they are recent, else from the store."""
         logged = None
         if tail is not None:
             self._root = tail.author
             logged = tail.after(self._position)
         if logged is None:
-            return await store.list_run_events(self.key, after=self._position, limit=_PAGE_EVENTS)
+            return await self._store.list_run_events(self._key, after=self._position, limit=_PAGE_EVENTS)
         return logged
+
+    async def _idle(self, tail: Tail | None) -> list[ev.Event]:
+        """Wait for news. Return what is to be said although there are none; mostly nothing."""
+        if await self._is_over(tail):
+            self._has_ended = True
+        elif (ending := self._reconnect()) is not None:
+            self._has_ended = True
+            return [self._stream_only(ending)]
+        elif not await self._wait(tail):
+            return [self._stream_only(ev.Heartbeat(self._state))]
+        return []
 
     def _unroll(self, event: ev.Event, tail: Tail | None) -> Iterator[ev.Event]:
         """Yield the deltas that are missing of a message that was streamed, then the event itself."""
@@ -93,12 +136,14 @@ class Follower:
                 self._sent.pop((kind, event.payload.result.tool_call_id, 0), None)
         elif isinstance(event.payload, ev.RunStarted):
             self._root = event.payload.run.agent_name
+            if self._joined:
+                event = replace(event, payload=replace(event.payload, joined=True), wire=None)
         self._position = event.sequence
         if self._is_wanted(event):
             yield event
 
     def _is_wanted(self, event: ev.Event) -> bool:
-        return is_forwarded(event.payload, self._options, event.branch or self._root)
+        return self._shows_all or is_forwarded(event.payload, self._options, event.branch or self._root)
 
     def _missing(self, event: ev.Event, payload: ev.MessagePayload) -> Iterator[ev.Event]:
         for key, text, shape in whole_texts(payload.message_id, payload.message):
@@ -113,87 +158,59 @@ class Follower:
                     payload=shaped(shape, text[offset:], offset),
                 )
 
-    def _news(self, tail: Tail | None) -> Iterator[ev.Event]:
-        """Yield what is new at the end of the log: first that it is the end, then one delta a text that grew."""
+    def _news(self, tail: Tail | None) -> list[ev.Event]:
+        """Return what is new at the end of the log: first that it is the end, then one delta a text that grew."""
+        news: list[ev.Event] = []
         # Not before the first event: run_started is what every stream begins with.
         if not self._has_caught_up and self._position:
             self._has_caught_up = self._is_live = True
-            yield self._stream_only(ev.CaughtUp())
+            news.append(self._stream_only(ev.CaughtUp()))
         if tail is None:
-            return
-        for event in chain(self._grown(tail), self._progressed(tail)):
-            if self._is_wanted(event):
-                yield event
-            if tail.last_sequence > self._position:
-                return  # while the reader took its time, the log went on: that comes first
-
-    def _is_behind(self, tail: Tail) -> bool:
-        return any(self._sent.get(key, 0) < text.length for key, text in tail.texts.items())
-
-    def _grown(self, tail: Tail) -> Iterator[ev.Event]:
-        clock = asyncio.get_running_loop().time()
-        if clock < self._next_delta:
-            return
-        now = datetime.now(UTC)
-        for key, text in list(tail.texts.items()):
-            offset = self._sent.get(key, 0)
+            return news
+        sent = self._sent
+        for key, text in tail.texts.items():
+            offset = sent.get(key, 0)
             if offset < text.length:
-                event = tail.delta(key, text, offset, sequence=self._position, now=now)
-                self._sent[key] = offset + _length(event.payload)
-                self._next_delta = clock + _DELTA_GAP_SECONDS
-                yield event
-
-    def _progressed(self, tail: Tail) -> Iterator[ev.Event]:
-        for call_id, (version, event) in list(tail.progress.items()):
+                sent[key] = text.length
+                event = tail.delta(text, offset, sequence=self._position)
+                if self._is_wanted(event):
+                    news.append(event)
+        for call_id, (version, event) in tail.progress.items():
             key = ("progress", call_id, 0)
-            if self._sent.get(key, 0) < version:
-                self._sent[key] = version
-                yield replace(event, sequence=self._position, wire=None)
+            if sent.get(key, 0) < version:
+                sent[key] = version
+                if self._is_wanted(event):
+                    news.append(replace(event, sequence=self._position, wire=None))
+        return news
 
-    async def _is_over(self, store: Store, tail: Tail | None) -> bool:
+    async def _is_over(self, tail: Tail | None) -> bool:
         """Whether the run has ended and its whole log was read: then no completion will come."""
         if tail is not None:
             self._state = RunState.RUNNING if tail.last_sequence else RunState.QUEUED
             return tail.ended and self._position >= tail.last_sequence
-        run = await store.get_run(self.key)
+        run = await self._store.get_run(self._key)
         self._state = run.state
         return run.state.is_terminal and self._position >= run.last_sequence
 
-    async def _wait(
-        self, store: Store, tail: Tail | None, reconnect: Callable[[], ev.Reconnect | None]
-    ) -> bool:
+    async def _wait(self, tail: Tail | None) -> bool:
         """Wait for something to look at. Return False when it is time for a heartbeat."""
         if tail is not None:
-            early = self._next_delta - asyncio.get_running_loop().time()
-            if early > 0 and await tail.wait(early, ignoring_deltas=True):
-                return True
-            return self._is_behind(tail) or await tail.wait(self._options.heartbeat_seconds)
+            return await self._bell.wait()
         waited = 0.0
         while waited < self._options.heartbeat_seconds:
-            await store.wait(self.key, after=self._position, timeout_seconds=_REMOTE_WAIT_SECONDS)
+            await self._store.wait(self._key, after=self._position, timeout_seconds=_REMOTE_WAIT_SECONDS)
             waited += _REMOTE_WAIT_SECONDS
-            if reconnect() is not None:
+            if self._reconnect() is not None:
                 return True
-            if await store.list_run_events(self.key, after=self._position, limit=1):
+            if await self._store.list_run_events(self._key, after=self._position, limit=1):
                 return True
         return False
 
     def _stream_only(self, payload: ev.StreamPayload) -> ev.Event:
         return ev.Event(
-            request_id=self.key.request_id,
+            request_id=self._key.request_id,
             sequence=self._position,
             create_time=datetime.now(UTC),
             author="",
             payload=payload,
         )
-
-
-def _length(payload: ev.Payload) -> int:
-    return len(payload.arguments if isinstance(payload, ev.ToolCallDelta) else payload.text)  # type: ignore[union-attr]
-
-
-def as_joined(event: ev.Event) -> ev.Event:
-    """Return the run's first event as a caller sees it who joined a known run."""
-    if isinstance(event.payload, ev.RunStarted):
-        return replace(event, payload=replace(event.payload, joined=True), wire=None)
-    return event

@@ -7,9 +7,9 @@ of that text, so being behind means fewer, longer deltas, and costs no memory (D
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message
@@ -47,6 +47,8 @@ class GrowingText:
 
     def since(self, offset: int) -> str:
         """Return the text from that offset on."""
+        if offset == self._starts[-1]:
+            return self._pieces[-1]
         if offset >= self.length:
             return ""
         first = bisect_right(self._starts, offset) - 1
@@ -70,8 +72,8 @@ class Tail:
         self._recent_chars = 0
         self._versions = 0
         self._open_chars = 0
+        self._followers: set[Callable[[], None]] = set()
         self._waiters: set[asyncio.Future[None]] = set()
-        self._patient: set[asyncio.Future[None]] = set()
 
     # Written by the journal
 
@@ -91,7 +93,7 @@ class Tail:
 
     def grow(self, payload: ev.GrowingPayload, author: str, branch: str) -> None:
         """Take a delta of that agent. Beyond OPEN_CHARS_MAX it is left out: the whole message will have it."""
-        key = _key(payload)
+        key = ("text", payload.message_id, 0) if isinstance(payload, ev.TextDelta) else _key(payload)
         text = self.texts.get(key)
         if text is None:
             # The run's own agent needs no branch on its deltas, which are by far the most.
@@ -103,8 +105,8 @@ class Tail:
             return
         self._open_chars += len(piece)
         text.add(piece)
-        if self._waiters:
-            _release(self._waiters)
+        for wake in self._followers:
+            wake()
 
     def unstream(self, message_id: str) -> None:
         """Say that the whole message will not be what its deltas add up to: it comes alone then."""
@@ -157,18 +159,20 @@ class Tail:
             return None
         return [event for event in self._recent if event.sequence > sequence]
 
-    def delta(
-        self, key: StreamKey, text: GrowingText, offset: int, *, sequence: int, now: datetime
-    ) -> ev.Event:
+    def delta(self, text: GrowingText, offset: int, *, sequence: int) -> ev.Event:
         """Return the delta from that offset to the end. Followers at the same place get the same object."""
         last = text.last
         if last is not None and last[:3] == (offset, text.length, sequence):
             return last[3]
-        payload = shaped(text.shape, text.since(offset), offset)
+        shape = text.shape
+        if isinstance(shape, ev.TextDelta):
+            payload: ev.GrowingPayload = ev.TextDelta(shape.message_id, text.since(offset), offset)
+        else:
+            payload = shaped(shape, text.since(offset), offset)
         event = ev.Event(
             request_id=self.request_id,
             sequence=sequence,
-            create_time=now,
+            create_time=datetime.now(UTC),
             author=text.author,
             branch=text.branch,
             payload=payload,
@@ -178,38 +182,32 @@ class Tail:
 
     def wake(self) -> None:
         """Let everyone who waits look again."""
-        _release(self._waiters)
-        _release(self._patient)
-
-    async def wait(self, timeout_seconds: float, *, ignoring_deltas: bool = False) -> bool:
-        """Wait until something was written. Return False when the time passed first."""
-        loop = asyncio.get_running_loop()
-        waiter = loop.create_future()
-        timed_out = False
-
-        def expire() -> None:
-            nonlocal timed_out
-            timed_out = True
+        for wake in self._followers:
+            wake()
+        for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
+        self._waiters.clear()
 
-        # A timer and a future: a quarter of the cost of asyncio.timeout, and this runs per token.
-        timer = loop.call_later(timeout_seconds, expire)
-        waiters = self._patient if ignoring_deltas else self._waiters
-        waiters.add(waiter)
+    def tell(self, wake: Callable[[], None]) -> None:
+        """Call that whenever something was written, deltas too, until `untell`. It must only take a note."""
+        self._followers.add(wake)
+
+    def untell(self, wake: Callable[[], None]) -> None:
+        """Undo `tell`. Idempotent."""
+        self._followers.discard(wake)
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Wait until something was written that is more than a delta, or that time has passed."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
         try:
-            await waiter
+            async with asyncio.timeout(timeout_seconds):
+                await waiter
+        except TimeoutError:
+            return
         finally:
-            timer.cancel()
-            waiters.discard(waiter)
-        return not timed_out
-
-
-def _release(waiters: set[asyncio.Future[None]]) -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None)
-    waiters.clear()
+            self._waiters.discard(waiter)
 
 
 def shaped(shape: ev.GrowingPayload, text: str, offset: int) -> ev.GrowingPayload:

@@ -1,18 +1,17 @@
 """Look at runs: follow them, wait for them, list them. On any replica, live or finished."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, nullcontext
+from contextlib import nullcontext
+from typing import Any
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.errors import OutOfRangeError
 from runwire_server.domain.ids import RunKey
 from runwire_server.domain.runs import Run, RunState
 from runwire_server.domain.streams import StreamOptions
-from runwire_server.runner.follow import Follower, as_joined
+from runwire_server.runner.follow import Follower
 from runwire_server.runner.live import LiveRun
 from runwire_server.runner.runner import Runner, Started
-from runwire_server.runner.tail import Tail
 from runwire_server.storage.port import Page, RunFilter, Store
 
 _WAIT_POLL_SECONDS = 0.25
@@ -26,18 +25,18 @@ class Watching:
         self._store = store
         self._runner = runner
 
-    def follow_started(self, started: Started, options: StreamOptions) -> AsyncGenerator[ev.Event, None]:
-        """Yield the run's events to whoever called start: all of them, with the deltas of every message."""
-        follower = Follower(
-            started.run.key, after=0, options=options, from_the_start=started.live is not None
+    def follow_started(self, started: Started, options: StreamOptions) -> Follower:
+        """Return a follower for whoever called start: of all events, with the deltas of every message."""
+        return self._follower(
+            started.run.key,
+            options,
+            live=started.live,
+            from_the_start=started.live is not None,
+            joined=started.joined,
         )
-        live = started.live or self._runner.live_run(started.run.key)
-        return self._follow(follower, live, joined=started.joined)
 
-    async def follow(
-        self, key: RunKey, *, after: int = 0, options: StreamOptions
-    ) -> AsyncGenerator[ev.Event, None]:
-        """Yield the run's events after that sequence until its completion, or until the server asks to reconnect.
+    async def follow(self, key: RunKey, *, after: int = 0, options: StreamOptions) -> Follower:
+        """Return a follower of the run's events after that sequence.
 
         Raises: NotFoundError, OutOfRangeError (field after_sequence).
         """
@@ -45,29 +44,18 @@ class Watching:
         run = await self._store.get_run(key)
         if after > run.last_sequence:
             raise OutOfRangeError("after_sequence", after, run.last_sequence)
-        follower = Follower(key, after=after, options=options)
-        async with aclosing(self._follow(follower, live, joined=False)) as events:
-            async for event in events:
-                yield event
+        return self._follower(key, options, live=live, after=after)
 
-    async def _follow(
-        self, follower: Follower, live: LiveRun | None, *, joined: bool
-    ) -> AsyncGenerator[ev.Event, None]:
+    def _follower(self, key: RunKey, options: StreamOptions, *, live: LiveRun | None, **how: Any) -> Follower:
         came_while_draining = self._runner.sends_followers_away
-
-        def find_tail() -> Tail | None:
-            found = self._runner.live_run(follower.key) or live
-            if found is None or (found.is_over and not found.tail.ended):
-                return None  # the store knows what becomes of it
-            return found.tail
-
-        with live.followed() if live is not None else nullcontext():
-            events = follower.events(
-                self._store, find_tail, lambda: None if came_while_draining else self._reconnect()
-            )
-            async with aclosing(events):
-                async for event in events:
-                    yield as_joined(event) if joined else event
+        return Follower(
+            key,
+            store=self._store,
+            find_live=lambda: self._runner.live_run(key) or live,
+            reconnect=lambda: None if came_while_draining else self._reconnect(),
+            options=options,
+            **how,
+        )
 
     def _reconnect(self) -> ev.Reconnect | None:
         if not self._runner.sends_followers_away:

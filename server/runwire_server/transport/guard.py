@@ -46,24 +46,13 @@ class _WriteWatch:
         self.is_slow = False
         self._task = task
         self._timeout = timeout_seconds
-        self._began: float | None = None
+        # When the write began that is under way.
+        self.began: float | None = None
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(timeout_seconds / 2, self._look)
 
-    async def write(self, context: Any, message: Any) -> None:
-        self._began = self._loop.time()
-        try:
-            await context.write(message)
-        except grpc.aio.InternalError:
-            # The peer is gone, and gRPC cancels this call in a moment. Taken here, the cancel does not hit the first
-            # await of the stream's clean-up, and a client that leaves is not logged as an error.
-            self._began = None
-            await asyncio.sleep(_CANCEL_SECONDS)
-            raise
-        self._began = None
-
     def _look(self) -> None:
-        if self._began is not None and self._loop.time() - self._began >= self._timeout:
+        if self.began is not None and self._loop.time() - self.began >= self._timeout:
             self.is_slow = True
             self._task.cancel()
         else:
@@ -132,10 +121,20 @@ class Guard(grpc.aio.ServerInterceptor):
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 -- a handler runs in a task
         watch = _WriteWatch(task, self._write_timeout)
+        now = asyncio.get_running_loop().time
         try:
             async with aclosing(inner(request, context)) as messages:
                 async for message in messages:
-                    await watch.write(context, message)
+                    watch.began = now()
+                    try:
+                        await context.write(message)
+                    except grpc.aio.InternalError:
+                        # The peer is gone, and gRPC cancels this call in a moment. Taken here, the cancel does not
+                        # hit the first await of the stream's clean-up, which would be an error in the log.
+                        watch.began = None
+                        await asyncio.sleep(_CANCEL_SECONDS)
+                        raise
+                    watch.began = None
         except asyncio.CancelledError:
             if not watch.is_slow:
                 raise

@@ -1,13 +1,11 @@
 """RunnerService: converts, calls the runner once, and converts back."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, cast
 
 from runwire.v1 import runner_service_pb2 as pb
 from runwire.v1 import runner_service_pb2_grpc
-from runwire_server.domain.events import Event
 from runwire_server.runner.catalog import Catalog
 from runwire_server.runner.mailing import Mailing
 from runwire_server.runner.runner import Runner
@@ -36,19 +34,21 @@ class RunnerService(runner_service_pb2_grpc.RunnerServiceServicer):
         started = await self._runner.start(replace(start, deadline_seconds=context.time_remaining()))
         # Headers commit the call: from here on nobody in between retries it, and the caller knows the run's name.
         await context.send_initial_metadata(((REQUEST_ID_KEY, _ascii(started.run.key.request_id)),))
-        async for response in _responses(self._watching.follow_started(started, options)):
-            yield cast(pb.RunResponse, response)
+        with self._watching.follow_started(started, options) as follower:
+            while events := await follower.next():
+                for event in events:
+                    yield cast(pb.RunResponse, event_to_wire(event))
 
     async def Attach(self, request: pb.AttachRequest, context: Any) -> AsyncIterator[pb.AttachResponse]:
         """Stream the events of a known run."""
         asked = validate.attach_request(request)
         key = self._catalog.run_key(asked.app_name, asked.request_id)
-        await self._watching.status(key)
-        await context.send_initial_metadata(((REQUEST_ID_KEY, _ascii(key.request_id)),))
-        async for response in _responses(
-            self._watching.follow(key, after=asked.after, options=asked.options)
-        ):
-            yield cast(pb.AttachResponse, response)
+        watched = await self._watching.follow(key, after=asked.after, options=asked.options)
+        with watched as follower:
+            await context.send_initial_metadata(((REQUEST_ID_KEY, _ascii(key.request_id)),))
+            while events := await follower.next():
+                for event in events:
+                    yield cast(pb.AttachResponse, event_to_wire(event))
 
     async def Cancel(self, request: pb.CancelRequest, context: Any) -> pb.CancelResponse:
         """Ask a run to stop."""
@@ -133,13 +133,6 @@ class RunnerService(runner_service_pb2_grpc.RunnerServiceServicer):
             self._catalog.run_key(asked.app_name, asked.request_id), asked.outputs
         )
         return pb.SubmitToolOutputsResponse(run=run_to_proto(run, with_message=False))
-
-
-async def _responses(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
-    """Encode events for the wire; one event is encoded once, however many follow the run."""
-    async with aclosing(events):
-        async for event in events:
-            yield event_to_wire(event)
 
 
 def _ascii(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from runwire_server.domain.ids import ReplicaId
 from runwire_server.domain.runs import RunInput, RunOptions
 from runwire_server.domain.streams import StreamOptions
 from runwire_server.runner.catalog import Catalog, ServedApp
+from runwire_server.runner.follow import Follower
 from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.requests import StartRequest
 from runwire_server.runner.runner import Runner, RunnerSettings, Started
@@ -58,10 +59,12 @@ class Bench:
     async def events(self, started: Started, after: int = 0, **options: Any) -> list[Event]:
         """Follow the run to its end."""
         async with asyncio.timeout(10):
-            follow = self.watching.follow(started.run.key, after=after, options=StreamOptions(**options))
+            follower = await self.watching.follow(
+                started.run.key, after=after, options=StreamOptions(**options)
+            )
             if not after:
-                follow = self.watching.follow_started(started, StreamOptions(**options))
-            events = [event async for event in follow]
+                follower = self.watching.follow_started(started, StreamOptions(**options))
+            events = [event async for event in each(follower)]
         for before, event in itertools.pairwise(events):
             is_durable = not event.is_partial and not event.object.startswith("stream.")
             assert event.sequence == before.sequence + is_durable, event
@@ -70,6 +73,14 @@ class Bench:
     async def run(self, text: str = "hi", **fields: Any) -> list[Event]:
         """Start a run and follow it to its end."""
         return await self.events(await self.start(text, **fields))
+
+
+async def each(follower: Follower) -> AsyncGenerator[Event, None]:
+    """Yield a follower's events one by one."""
+    with follower:
+        while events := await follower.next():
+            for event in events:
+                yield event
 
 
 @pytest.fixture

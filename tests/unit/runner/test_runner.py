@@ -26,7 +26,7 @@ from runwire_server.models.model import EndChunk, TextChunk
 from runwire_server.models.scripted import ScriptedModel
 from runwire_server.runner.mailing import Mailing
 from support import call_turn, eventually, text_turn
-from unit.runner.conftest import Bench, objects
+from unit.runner.conftest import Bench, each, objects
 
 ANSWER = Message(Role.ASSISTANT, "done")
 
@@ -209,9 +209,8 @@ async def test_a_run_ends_at_its_own_limit_when_that_is_earlier(bench: Bench) ->
 async def test_a_run_that_nobody_follows_is_cancelled_after_the_grace(bench: Bench) -> None:
     bench.serve(FunctionAgent(forever))
     started = await bench.start()
-    follow = bench.watching.follow(started.run.key, options=StreamOptions())
-    await anext(follow)
-    await follow.aclose()
+    with await bench.watching.follow(started.run.key, options=StreamOptions()) as follower:
+        await follower.next()
 
     run = await wait_unfollowed(bench, started)
 
@@ -316,7 +315,7 @@ async def test_following_an_unknown_run_is_not_found(bench: Bench) -> None:
     bench.serve(FunctionAgent(forever))
 
     with pytest.raises(NotFoundError):
-        await anext(bench.watching.follow(RunKey("app", "nope"), options=StreamOptions()))
+        await bench.watching.follow(RunKey("app", "nope"), options=StreamOptions())
 
 
 async def test_a_late_follower_gets_the_growing_text_in_one_delta(bench: Bench) -> None:
@@ -335,7 +334,7 @@ async def test_a_late_follower_gets_the_growing_text_in_one_delta(bench: Bench) 
     started = await bench.start()
     await gate.wait()
     got: list[ev.Event] = []
-    async for event in bench.watching.follow(started.run.key, options=StreamOptions()):
+    async for event in each(await bench.watching.follow(started.run.key, options=StreamOptions())):
         got.append(event)
         if event.is_partial:
             more.set()
@@ -367,7 +366,8 @@ async def test_an_idle_stream_has_heartbeats(bench: Bench) -> None:
     bench.serve(FunctionAgent(forever))
     started = await bench.start()
     beats = 0
-    async for event in bench.watching.follow(started.run.key, options=StreamOptions(heartbeat_seconds=0.02)):
+    options = StreamOptions(heartbeat_seconds=0.02)
+    async for event in each(await bench.watching.follow(started.run.key, options=options)):
         beats += isinstance(event.payload, ev.Heartbeat)
         assert event.sequence <= 1
         if beats == 3:

@@ -1,5 +1,6 @@
 """Events, whatever their payload."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -287,6 +288,21 @@ def test_an_event_is_encoded_once() -> None:
     first = event_to_wire(told)
 
     assert event_to_wire(told) is first
+
+
+@pytest.mark.parametrize("kind", [ev.TextDelta, ev.ReasoningDelta])
+@pytest.mark.parametrize("text", ["", "a", "hé ", "x" * 127, "y" * 128, "z" * 4095, "ü" * 70_000, "\ud83d"])
+@pytest.mark.parametrize("offset", [0, 1, 127, 128, 2**31])
+@pytest.mark.parametrize("fields", [{}, {"branch": "a/b"}])
+def test_deltas_written_by_hand_say_the_same(
+    kind: type[ev.TextDelta], text: str, offset: int, fields: dict[str, Any]
+) -> None:
+    for time in (NOW, datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC), datetime(1970, 1, 1, tzinfo=UTC)):
+        told = replace(event(kind("m" * 32, text, offset), **fields), create_time=time)
+
+        made = service_pb.RunResponse.FromString(event_to_wire(told)).event
+
+        assert made == event_to_proto(told)
 
 
 def test_an_empty_delta_is_still_a_delta() -> None:

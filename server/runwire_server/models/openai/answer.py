@@ -33,6 +33,26 @@ class AnswerReader:
         self._model = ""
         self._response_id = ""
 
+    @property
+    def has_names(self) -> bool:
+        """Whether the answer's model and id are known. Until then every chunk may have them."""
+        return bool(self._model and self._response_id)
+
+    def take_texts(self, reasoning: str, text: str) -> list[Chunk]:
+        """Return the chunks of pieces of text, after `has_names`. Raises: ModelError MODEL_OUTPUT_TOO_LARGE."""
+        if (
+            not reasoning
+            and text.isascii()
+            and not self._text.waits
+            and self._bytes + len(text) <= self._bytes_max
+        ):
+            # By far the most: nothing to count twice, nothing to join.
+            self._bytes += len(text)
+            return [TextChunk(text)] if text else []
+        chunks: list[Chunk] = []
+        self._take_text(reasoning, text, chunks)
+        return chunks
+
     def read(self, payloads: Sequence[bytes]) -> tuple[list[Chunk], ModelError | None]:
         """Return the chunks of these payloads, and the error that ended them. Adjacent pieces of text come as one.
 
@@ -43,8 +63,7 @@ class AnswerReader:
         text: list[str] = []
         try:
             for payload in payloads:
-                # Until then every chunk may have the names.
-                texts = plain_texts(payload) if self._model and self._response_id else None
+                texts = plain_texts(payload) if self.has_names else None
                 if texts is None or (texts[0] and text):
                     self._take_texts(reasoning, text, chunks)
                 if texts is None:
@@ -151,6 +170,11 @@ class _Halves:
 
     def __init__(self) -> None:
         self._half = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is a half that waits for the other."""
+        return bool(self._half)
 
     def take(self, text: str) -> str:
         """Return the text without a half at its end, which waits for the other. Empty text: what waits."""

@@ -63,6 +63,7 @@ class Arrivals:
         self._idle_seconds = idle_seconds
         self._is_through = False
         self._is_looking = False
+        self._has_more = False
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._silence = Silence(self._fail, deadline)
 
@@ -84,24 +85,24 @@ class Arrivals:
                 self._handler.on_news = self._handler.on_lost = None
 
     def _look(self) -> None:
+        self._has_more = True
         if self._is_looking:
             return  # taking bytes lets the connection go on, which may bring more of them at once
         self._is_looking = True
+        content = self._content
         try:
-            self._read()
+            while self._has_more:
+                self._has_more = False
+                data = content.read_nowait()
+                if data and not self._is_through and not self._ended.done():
+                    self._silence.begin(self._idle_seconds)
+                    self._is_through = self._take(data)
+            if (self._is_through or content.is_eof()) and not self._ended.done():
+                self._ended.set_result(None)
         except Exception as failure:  # noqa: BLE001 -- it belongs to the task that waits, not to the connection
             self._fail(failure)
         finally:
             self._is_looking = False
-
-    def _read(self) -> None:
-        content = self._content
-        while data := content.read_nowait():
-            if not self._ended.done() and not self._is_through:
-                self._silence.begin(self._idle_seconds)
-                self._is_through = self._take(data)
-        if (self._is_through or content.is_eof()) and not self._ended.done():
-            self._ended.set_result(None)
 
     def _lose(self) -> None:
         self._look()

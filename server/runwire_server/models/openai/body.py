@@ -29,6 +29,11 @@ class BodyReader:
         self._whole_bytes = 0
         self.is_done = False
 
+    @property
+    def is_between_events(self) -> bool:
+        """Whether the next bytes begin an event."""
+        return self._events is not None and self._events.is_between_events and not self.is_done
+
     def take(self, data: bytes) -> list[bytes]:
         """Return the payloads that these bytes complete, in order; none after [DONE].
 

@@ -12,6 +12,7 @@ from runwire_server.models.openai.answer import AnswerReader
 from runwire_server.models.openai.body import BodyReader
 from runwire_server.models.openai.endpoint import Endpoint, Timeouts
 from runwire_server.models.openai.errors import RefusedError
+from runwire_server.models.openai.plain import plain_read
 from runwire_server.models.openai.wire import request_body
 
 _BACKOFF_SECONDS_FIRST = 0.5
@@ -119,10 +120,15 @@ class _Answer:
         self._sink = sink
         self._reader = reader
         self._incoming = BodyReader()
+        # Whether the next bytes may be read without looking at what they do not hold.
+        self._is_plain = False
         self._held: list[Chunk] | None = [] if is_whole else None
 
     def take(self, data: bytes) -> bool:
         """Take what the connection brought. Return whether the answer is through. Raises: ModelError."""
+        if self._is_plain and (texts := plain_read(data)) is not None:
+            self._give(self._reader.take_texts(*texts))
+            return False
         incoming = self._incoming
         chunks, error = self._reader.read(incoming.take(data))
         if error is None and incoming.is_done:
@@ -130,6 +136,7 @@ class _Answer:
         self._give(chunks)
         if error is not None:
             raise error
+        self._is_plain = self._reader.has_names and incoming.is_between_events
         return incoming.is_done
 
     def end(self) -> None:

@@ -30,6 +30,28 @@ class _Piece(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Piece).decode
 
 
+def plain_read(data: bytes) -> tuple[str, str] | None:
+    """Return the reasoning and the text of whole events, as they came in one read, that hold nothing else.
+
+    None for all others: then not a byte of them counts as read.
+    """
+    if not data.startswith(b"data: {") or not data.endswith(b"}\n\n"):
+        return None
+    payloads = data[6:-2].split(b"\n\ndata: ")
+    if len(payloads) == 1:
+        return plain_texts(payloads[0])
+    reasoning: list[str] = []
+    text: list[str] = []
+    for payload in payloads:
+        found = plain_texts(payload)
+        if found is None or (found[0] and text):
+            return None
+        reasoning.append(found[0])
+        if found[1]:
+            text.append(found[1])
+    return "".join(reasoning), "".join(text)
+
+
 def plain_texts(payload: bytes) -> tuple[str, str] | None:
     """Return the reasoning and the text of a chunk that holds nothing else; None for all others, broken ones too."""
     try:

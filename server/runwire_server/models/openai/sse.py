@@ -30,6 +30,11 @@ class SseParser:
         self._is_start = True
         self.is_foreign = False
 
+    @property
+    def is_between_events(self) -> bool:
+        """Whether nothing of a next event has come yet."""
+        return not (self._line or self._data or self._skips_lf or self._is_start)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Return the payloads that are complete with these bytes, in order.
 

@@ -20,6 +20,7 @@ from runwire_server.transport.convert.content import (
     usage_to_proto,
 )
 from runwire_server.transport.convert.control import set_control
+from runwire_server.transport.convert.deltas import delta_to_wire
 from runwire_server.transport.convert.options import options_to_proto
 from runwire_server.transport.convert.runs import (
     outcome_to_proto,
@@ -38,9 +39,14 @@ def event_to_wire(event: ev.Event) -> bytes:
     """Return the event as a serialised RunResponse, which AttachResponse equals on the wire. Made once an event."""
     wire = event.wire
     if wire is None:
-        response = service_pb.RunResponse()
-        _fill(response.event, event)
-        wire = event.wire = response.SerializeToString()
+        payload = event.payload
+        if isinstance(payload, ev.TextDelta | ev.ReasoningDelta):  # by far the most
+            wire = delta_to_wire(event, payload)
+        else:
+            response = service_pb.RunResponse()
+            _fill(response.event, event)
+            wire = response.SerializeToString()
+        event.wire = wire
     return wire
 
 
@@ -59,17 +65,6 @@ def _fill(made: pb.Event, event: ev.Event) -> None:
     made.author = event.author
     made.object = event.object
     payload = event.payload
-    if isinstance(
-        payload, ev.TextDelta
-    ):  # by far the most; a delta's envelope has nothing but the branch of a nested agent
-        made.partial = True
-        if event.branch:
-            made.branch = event.branch
-        delta = made.text_delta
-        delta.message_id = payload.message_id
-        delta.text = clean_text(payload.text)
-        delta.offset = payload.offset
-        return
     made.partial = event.is_partial
     made.id = event.id
     made.branch = event.branch
@@ -80,7 +75,7 @@ def _fill(made: pb.Event, event: ev.Event) -> None:
     made.attempt = event.attempt
     if event.state_delta is not None:
         made.state_delta.CopyFrom(json_to_struct(event.state_delta))
-    if isinstance(payload, ev.ReasoningDelta | ev.ToolCallDelta | ev.ToolOutputDelta | ev.ToolProgress):
+    if isinstance(payload, ev.PARTIAL_PAYLOADS):
         _set_partial(made, payload)
     elif isinstance(payload, ev.CaughtUp | ev.Heartbeat | ev.Reconnect):
         _set_stream_only(made, payload, event.sequence)
@@ -88,10 +83,12 @@ def _fill(made: pb.Event, event: ev.Event) -> None:
         _set_durable(made, payload, event.sequence)
 
 
-def _set_partial(
-    made: pb.Event, payload: ev.ReasoningDelta | ev.ToolCallDelta | ev.ToolOutputDelta | ev.ToolProgress
-) -> None:
+def _set_partial(made: pb.Event, payload: ev.PartialPayload) -> None:
     match payload:
+        case ev.TextDelta(message_id=message_id, text=text, offset=offset):
+            made.text_delta.CopyFrom(
+                pb.TextDelta(message_id=message_id, text=clean_text(text), offset=offset)
+            )
         case ev.ReasoningDelta(message_id=message_id, text=text, offset=offset):
             made.reasoning_delta.CopyFrom(
                 pb.ReasoningDelta(message_id=message_id, text=clean_text(text), offset=offset)
