@@ -46,9 +46,9 @@ def _markdown(
 ) -> str:
     parts = [
         "# Results",
-        "Made by `make bench`; [docs/performance.md](../../docs/performance.md) says what is measured and how to read "
-        "it. Medians of the rounds (least–most); ratios are of figures of the same round, and what to read when the "
-        "machine is not idle.",
+        "Made by `make bench`; [docs/performance.md](../../docs/performance.md) says what is measured and how to "
+        "read it. Medians of the rounds (least–most); ratios are of figures of the same round, and what to read when "
+        "the machine is not idle.",
         _machine(facts),
     ]
     if targets := [target.line() for outcome in outcomes for target in outcome.targets]:

@@ -27,9 +27,9 @@ def measure(bench: Bench, plan: Plan) -> Outcome:
         "c",
         "1,000 runs at 50 tokens/s",
         "Lateness is when the client has a token less when the model server sent it, of all tokens of all runs; the "
-        "slowest run's duration over the median's says whether anybody starves. RSS during is the most seen, looked at "
-        "each second, after warming up with 20 runs. The load client and the model server share the cores with the server "
-        "(*client CPU* is the client's share of one core).",
+        "slowest run's duration over the median's says whether anybody starves. RSS during is the most seen, looked "
+        "at each second, after warming up with 20 runs. The load client and the model server share the cores with "
+        "the server (*client CPU* is the client's share of one core).",
     )
     offer = Offer(_RUNS, plan.scaled(3000, 250), _RATE, 8, timeout=max(120.0, 240 * plan.scale))
     samples = [_one(runwire(bench, store), offer) for store in plan.long_stores]

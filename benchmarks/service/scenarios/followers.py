@@ -67,8 +67,8 @@ def measure(bench: Bench, plan: Plan) -> Outcome:
         ours = stack.enter_context(runwire(bench, plan.stores[0]))
         bare = stack.enter_context(floor(bench))
         many, half = plan.followers, (plan.followers + 1) // 2
-        for load, tokens, rate in _LOADS:
-            tokens = plan.scaled(tokens, 250) if rate else tokens
+        for load, most, rate in _LOADS:
+            tokens = plan.scaled(most, 250) if rate else most
             cases = {
                 f"{ours.name}, 1 run, {many} followers": (
                     *(ours, 1 + many),

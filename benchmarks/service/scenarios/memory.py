@@ -37,11 +37,11 @@ def measure(bench: Bench, plan: Plan) -> Outcome:
     outcome = Outcome(
         "d",
         "Memory of a run",
-        "By how much the server's RSS grows for each run of a kind, in a server of its own. Live: one stream, a token "
-        "a second; before, 20 runs have warmed the server up. Attached: each further Attach stream of such a run. "
-        "Waiting: it asks for an approval, its stream has left. Finished: it is over, and its log with a text of 100 "
-        "tokens is kept. For these two, half as many were there before, so that memory that is free is not used for "
-        "them; with SQLite they are in the database, and what grows are caches.",
+        "By how much the server's RSS grows for each run of a kind, in a server of its own. Live: one stream, a "
+        "token a second; before, 20 runs have warmed the server up. Attached: each further Attach stream of such a "
+        "run. Waiting: it asks for an approval, its stream has left. Finished: it is over, and its log with a text "
+        "of 100 tokens is kept. For these two, half as many were there before, so that memory that is free is not "
+        "used for them; with SQLite they are in the database, and what grows are caches.",
     )
     grown: list[_Growth] = []
     for store in plan.long_stores:
