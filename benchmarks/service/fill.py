@@ -21,10 +21,10 @@ _CALL_SECONDS = 60.0
 
 
 async def sessions(target: str, prefix: str, count: int, length: int) -> None:
-    """Fill the sessions PREFIX-0, PREFIX-1, … of the users u0, u1, … with so many messages each."""
+    """Fill the sessions PREFIX-0-0, PREFIX-1-0, … of the user u0, as the load client names them."""
     async with grpc.aio.insecure_channel(target) as channel:
         stub: Any = SessionServiceStub(channel)
-        await _all(_session(stub, f"u{number}", f"{prefix}-{number}", length) for number in range(count))
+        await _all(_session(stub, "u0", f"{prefix}-{number}-0", length) for number in range(count))
 
 
 async def _session(stub: Any, user: str, session: str, length: int) -> None:

@@ -13,6 +13,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 _OURS, _FLOOR, _OTHERS = "#1b6ca8", "#888888", "#d9822b"
 _SECOND = "#7fb3d5"
@@ -74,7 +75,9 @@ def _cost(plots: Mapping[str, Any], folder: Path) -> list[str]:
             _bars(axes, case["bars"], key, form)
             axes.set_xscale("log")
             low, high = axes.get_xlim()
-            axes.set_xlim(low, high * 3)
+            axes.set_xlim(low / 2, high * 3)
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_title(case["title"])
             axes.set_xlabel(title, fontsize=8)
             if key == "ratio":
@@ -109,7 +112,9 @@ def _first(plots: Mapping[str, Any], folder: Path) -> list[str]:
     axes.set_yticks(list(places), labels)
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set_xlim(right=axes.get_xlim()[1] * 3)
+    axes.set_xlim(axes.get_xlim()[0] / 2, axes.get_xlim()[1] * 3)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("ms to the first token, p50 (dark) / p99 (log scale)")
     return [_saved(figure, folder, "first_token.png")]
 

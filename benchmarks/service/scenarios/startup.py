@@ -54,7 +54,7 @@ def measure(bench: Bench, plan: Plan) -> Outcome:
         Table("What `import runwire_server.app` spends its time on (-X importtime)", head, shown)
     )
     outcome.raw = {
-        "seconds": {name: asdict(found) for name, all_of in times.items() if (found := spread(all_of))},
+        "seconds": {name: asdict(of) for name, measured in times.items() if (of := spread(measured))},
         "imports": slowest,
     }
     return outcome

@@ -27,7 +27,7 @@ def measure(bench: Bench, plan: Plan) -> Outcome:
     for kind in kinds:
         out = bench.scratch / f"stores-{kind}.json"
         argv = python("-m", "benchmarks.stores", "--stores", kind, "--seconds", seconds, "--json", str(out))
-        argv += ["--cases", "append"] if plan.is_quick else []
+        argv += ["--cases", "append, 100"] if plan.is_quick else []
         try:
             tables.append(finished(argv, _SECONDS_MOST, _environment()))
         except BenchError as error:
