@@ -1,8 +1,9 @@
 """The log as one agent of a run sees it: what it says goes into the log under its name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
 from runwire_server.agents.agent import Ask, Identity
@@ -23,6 +24,8 @@ class Voice:
         self._journal = journal
         self._identity = identity
         self._expire_time = expire_time
+        # See agents.agent.Output. Called for every token, so without a step in between.
+        self.partial: Callable[[ev.PartialPayload], None] = partial(journal.partial, identity=identity)
 
     @property
     def run(self) -> Run:
@@ -40,10 +43,6 @@ class Voice:
         draft = replace(self._draft(payload), state_delta=state_delta, tag=tag)
         (shown,) = await self._journal.write([draft])
         return None if shown is None else shown.payload
-
-    def partial(self, payload: ev.PartialPayload) -> None:
-        """Show a delta. See agents.agent.Output."""
-        self._journal.partial(payload, self._identity)
 
     def checkpoint(self, point: str) -> None:
         """Stop here when a graceful cancel asks for it. See agents.agent.Output."""

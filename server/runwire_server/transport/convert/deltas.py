@@ -53,6 +53,13 @@ class _Shape:
         self.message_id = _tag(message, "message_id", _BYTES)
 
 
+@lru_cache(4096)
+def _head(shape: _Shape, message_id: str) -> bytes:
+    """Return the delta up to the length of its text."""
+    encoded = message_id.encode()
+    return b"".join((shape.message_id, _length(len(encoded)), encoded, shape.text))
+
+
 _SHAPES = {ev.TextDelta: _Shape("text_delta"), ev.ReasoningDelta: _Shape("reasoning_delta")}
 
 
@@ -60,20 +67,24 @@ def delta_to_wire(event: ev.Event, payload: ev.TextDelta | ev.ReasoningDelta) ->
     """Return the event, whose payload that is, as a serialised RunResponse."""
     shape = _SHAPES[type(payload)]
     text = clean_text(payload.text).encode()
-    message_id = payload.message_id.encode()
-    delta = b"".join(
-        (
-            *(shape.message_id, _length(len(message_id)), message_id),
-            *(shape.text, _length(len(text)), text),
-            *(shape.offset, _length(payload.offset)),
-        )
-    )
-    since = event.create_time - _EPOCH
-    seconds = _seconds(since.days * 86_400 + since.seconds)
-    time = b"".join((_SECONDS, seconds, _NANOS, _varint(since.microseconds * 1000)))
+    head = _head(shape, payload.message_id)
+    length = _length(len(text))
+    offset = _length(payload.offset)
     envelope = _envelope(event.request_id, event.sequence, event.author, event.branch, event.object)
-    made = b"".join((envelope, _TIME, _length(len(time)), time, shape.delta, _length(len(delta)), delta))
-    return b"".join((_EVENT, _length(len(made)), made))
+    time = _time(event.create_time)
+    delta_length = len(head) + len(length) + len(text) + len(shape.offset) + len(offset)
+    made = b"".join(
+        (envelope, time, shape.delta, _length(delta_length), head, length, text, shape.offset, offset)
+    )
+    return _EVENT + _length(len(made)) + made
+
+
+def _time(time: datetime) -> bytes:
+    since = time - _EPOCH
+    seconds = _seconds(since.days * 86_400 + since.seconds)
+    nanos = _varint(since.microseconds * 1000)
+    length = len(_SECONDS) + len(seconds) + len(_NANOS) + len(nanos)
+    return b"".join((_TIME, _VARINTS[length], _SECONDS, seconds, _NANOS, nanos))
 
 
 def _length(number: int) -> bytes:
