@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,10 @@ def _measure(letters: Sequence[str], plan: Plan, why: Sequence[str], out: Path) 
             _say(f"({letter}) …")
             try:
                 outcome = SCENARIOS[letter](made, plan)
-            except (BenchError, ExceptionGroup) as error:
-                outcome = Outcome(letter, "failed", "", problems=[str(error)])
+            except Exception as error:  # noqa: BLE001 -- one scenario; what the others measure must not be lost
+                if not isinstance(error, BenchError):
+                    traceback.print_exc()
+                outcome = Outcome(letter, "failed", "", problems=[f"{type(error).__name__}: {error}"])
             outcome.seconds = time.monotonic() - began
             outcomes.append(outcome)
             _say(outcome.markdown() + f"\n\n({letter}) took {outcome.seconds:.0f} s\n")

@@ -61,7 +61,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], folder: Path, log: Path) 
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 -- this process has one thread when it starts others
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 -- no other thread here does more than read /proc
         )
 
 
