@@ -1,5 +1,6 @@
 """(a) What a token costs the server: Runwire, the floor and the peers, taking turns."""
 
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -43,6 +44,7 @@ def measure(bench: Bench, plan: Plan) -> Outcome:
 def _case(case: Case, plan: Plan, servers: Sequence[Server], peers: Sequence[Server]) -> list[Sample]:
     samples: list[Sample] = []
     for number in range(plan.rounds):
+        print(f"  {case.title}: round {number + 1} of {plan.rounds}", file=sys.stderr, flush=True)
         samples += [offered(server, case.offer(plan)) for server in servers]
         for server in peers[:: 1 if number % 2 == 0 else -1] if number < case.peer_rounds else ():
             server.process.resume()
