@@ -12,6 +12,8 @@ from benchmarks.service.plan import CASES, Case, Plan
 from benchmarks.service.servers import Bench, floor, runwire, started
 
 _OURS = "runwire memory"
+# A peer that takes longer than this for a round is not asked again.
+_PEER_SECONDS = 60.0
 _HEAD = (
     *("server", "CPU µs a token", "× floor", "× runwire", "messages a token"),
     *("tokens/s (of those offered)", "rounds ok"),
@@ -47,6 +49,10 @@ def _case(case: Case, plan: Plan, servers: Sequence[Server], peers: Sequence[Ser
         print(f"  {case.title}: round {number + 1} of {plan.rounds}", file=sys.stderr, flush=True)
         samples += [offered(server, case.offer(plan)) for server in servers]
         for server in peers[:: 1 if number % 2 == 0 else -1] if number < case.peer_rounds else ():
+            if any(
+                one.server == server.name and one.told.get("seconds", 0) > _PEER_SECONDS for one in samples
+            ):
+                continue
             server.process.resume()
             samples.append(offered(server, case.offer(plan, is_peer=True)))
             server.process.pause()
