@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _START_SECONDS = 120.0
-_STOP_SECONDS = 8.0
+_STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.02
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _LIBC = ctypes.CDLL(None)
@@ -75,14 +76,7 @@ class Process:
 
     def tree(self) -> list[int]:
         """Return the ids of the process and of all that descend from it."""
-        children: dict[int, list[int]] = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (fields := _stat(int(entry.name))) is not None:
-                children.setdefault(int(fields[1]), []).append(int(entry.name))
-        found = [self.popen.pid]
-        for pid in found:
-            found += children.get(pid, [])
-        return found
+        return list(_tree(self.popen.pid))
 
     def cpu_seconds(self) -> float:
         """Return user and system time of all threads and children, also of children that have ended."""
@@ -133,16 +127,43 @@ class Process:
     def close(self) -> None:
         """End the program and all it has started."""
         self.resume()
-        if self.popen.poll() is None:
-            self._signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self.popen.wait(_STOP_SECONDS)
-        self._signal(signal.SIGKILL)
-        self.popen.wait(_STOP_SECONDS)
+        _end(self.popen, signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.popen.pid, number)
+
+
+def _tree(root: int) -> dict[int, str]:
+    """Return a process and all that descend from it: their ids, and when they started."""
+    starts: dict[int, str] = {}
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))) is not None:
+            starts[int(entry.name)] = fields[19]
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found = [root]
+    for pid in found:
+        found += children.get(pid, [])
+    return {pid: starts.get(pid, "") for pid in found}
+
+
+def _end(popen: subprocess.Popen[Any], number: signal.Signals) -> None:
+    """Ask a program to end, and kill what is left of it and of all it has started, in whatever session."""
+    tree = _tree(popen.pid) if popen.poll() is None else {}
+    if tree:
+        with suppress(ProcessLookupError):
+            os.killpg(popen.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            popen.wait(_STOP_SECONDS)
+    for pid, start in tree.items():
+        # The id may be somebody else's by now.
+        if (fields := _stat(pid)) is not None and fields[19] == start:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(popen.pid, signal.SIGKILL)
+    popen.wait(_STOP_SECONDS)
 
 
 def _stat(pid: int) -> list[str] | None:
@@ -184,9 +205,8 @@ def finished(argv: Sequence[str], seconds: float, env: Mapping[str, str] | None 
     except subprocess.TimeoutExpired:
         raise BenchError(f"{' '.join(argv[:4])} … took more than {seconds:.0f} s") from None
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(popen.pid, signal.SIGKILL)
-        popen.wait(_STOP_SECONDS)
+        # As Ctrl-C does, so that a program that has started others ends them itself.
+        _end(popen, signal.SIGINT)
     if popen.returncode != 0:
         said = (complaints.strip() or output.strip()).splitlines()
         raise BenchError(said[-1] if said else f"{argv[0]} ended with {popen.returncode}")
