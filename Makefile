@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 CODEGEN := .tools/codegen
 LOWEST := .tools/lowest
+BENCH := .tools/bench
 APP ?=
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help serve setup setup-test test lint types imports protos generate check-generated lock fix bench-stores clean
+.PHONY: help serve setup setup-test test lint types imports protos generate check-generated lock fix bench bench-stores has-go clean
 
 help: ## List the commands.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -48,6 +49,14 @@ lock: $(VENV)/.run ## Refresh the pinned requirements. ARGS=--upgrade takes the 
 fix: $(VENV)/.test ## Mend what the linters can.
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
+bench: has-go $(VENV)/.test $(BENCH)/.done ## Measure the service beside its peers. ARGS=--quick: 4 minutes, without peers.
+	@go=$$(PATH="$$PATH:/usr/local/go/bin" command -v go) && cd benchmarks/load && "$$go" build -o ../../$(BENCH)/load .
+	@case " $(ARGS) " in *" --quick "*) ;; *) tools/servers ;; esac
+	@$(VENV)/bin/python -m benchmarks.service $(ARGS)
+
+has-go:
+	@PATH="$$PATH:/usr/local/go/bin" command -v go >/dev/null || { echo "make bench needs Go, which is not there" >&2; exit 2; }
+
 bench-stores: $(VENV)/.test ## Measure the stores beside bare drivers. ARGS=… goes to it, see benchmarks/README.md.
 	@PYTHONPATH=tests $(VENV)/bin/python -m benchmarks.stores $(ARGS)
 
@@ -66,6 +75,11 @@ $(VENV)/.test: requirements/test.txt pyproject.toml
 
 $(CODEGEN)/.done: requirements/codegen.txt
 	@tools/install $(CODEGEN) requirements/codegen.txt
+	@touch $@
+
+# Only what makes plots: nothing of it is near what is measured.
+$(BENCH)/.done: requirements/bench.txt
+	@tools/install $(BENCH)/venv requirements/bench.txt
 	@touch $@
 
 $(LOWEST)/.done: requirements/lowest.txt

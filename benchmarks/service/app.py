@@ -1,6 +1,6 @@
-"""The app that is measured: one agent and one trivial tool."""
+"""The app that is measured: one agent and one trivial tool, and another agent whose tool must be approved."""
 
-from runwire_server.app import App, LlmAgent
+from runwire_server.app import App, LlmAgent, tool
 
 
 def lookup(key: str) -> str:
@@ -8,4 +8,16 @@ def lookup(key: str) -> str:
     return f"{key}: 42"
 
 
-app = App("bench", [LlmAgent("assistant", instructions="Answer.", tools=[lookup])])
+@tool(requires_approval=True)
+def write(key: str) -> str:
+    """Write something down under a key."""
+    return f"{key}: written"
+
+
+app = App(
+    "bench",
+    [
+        LlmAgent("assistant", instructions="Answer.", tools=[lookup]),
+        LlmAgent("waiter", instructions="Answer.", tools=[write]),
+    ],
+)
