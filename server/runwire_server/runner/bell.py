@@ -19,8 +19,8 @@ class Bell:
         self._tail: Tail | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        # Rung while nobody waited counts, too.
-        self._is_rung = False
+        # Whether it has rung since this was made False; also while nobody waited.
+        self.is_rung = False
         self._due_time = self._loop.time() + heartbeat_seconds
 
     def __enter__(self) -> Self:
@@ -47,15 +47,18 @@ class Bell:
 
     async def wait(self) -> bool:
         """Wait until there is something to look at. Return False when it is time for a heartbeat."""
-        if not self._is_rung:
-            self._waiter = self._loop.create_future()
-            await self._waiter
-            self._waiter = None
-        self._is_rung = False
+        if not self.is_rung and self._due_time > self._loop.time():
+            await self.ring()
+        self.is_rung = False
         return self._due_time > self._loop.time()
 
+    def ring(self) -> asyncio.Future[None]:
+        """Return what is done at the next ring. For one who knows that it has not rung."""
+        self._waiter = self._loop.create_future()
+        return self._waiter
+
     def _wake(self) -> None:
-        self._is_rung = True
+        self.is_rung = True
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

@@ -55,6 +55,8 @@ class Follower:
         self._is_live = from_the_start
         self._has_caught_up = False
         self._has_ended = False
+        # Whether everything was returned that the live log had at the last look.
+        self._has_all = False
         # The branch of events that name none: the run's own agent.
         self._root = ""
         self._state = RunState.QUEUED
@@ -78,12 +80,17 @@ class Follower:
 
         It ends with the run's completion, or with what `reconnect` returned.
         """
+        bell = self._bell
         shown: list[ev.Event] = []
+        if self._has_all and not bell.is_rung:
+            # What happens between two deltas: nothing to look at, so nothing is looked at.
+            await bell.ring()
+        bell.is_rung = self._has_all = False
         while not shown and not self._has_ended:
             live = self._live
             tail = live.tail if live is not None and not live.is_over else self._tail()
             if tail is not self._heard:
-                self._bell.listen(tail)
+                bell.listen(tail)
                 self._heard = tail
             if tail is None or tail.last_sequence > self._position:
                 logged = await self._read(tail)
@@ -92,9 +99,11 @@ class Follower:
             if logged:
                 self._has_ended = logged[-1].is_last
                 shown = [event for entry in logged for event in self._unroll(entry, tail)]
-            elif not (shown := self._news(tail)):
+            elif shown := self._news(tail):
+                self._has_all = tail is not None
+            else:
                 shown = await self._idle(tail)
-        self._bell.rang()
+        bell.rang()
         return shown
 
     def _tail(self) -> Tail | None:

@@ -1,8 +1,12 @@
 """What callers ask of the runner, already checked by the transport."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import uuid4
 
-from runwire_server.domain.runs import RunInput
+from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.runs import Run, RunInput, RunState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +24,39 @@ class StartRequest:
     input: RunInput = field(default_factory=RunInput)
     fingerprint: str = ""
     deadline_seconds: float | None = None
+
+
+class Maker(Protocol):
+    """Who makes runs."""
+
+    @property
+    def replica(self) -> ReplicaId:
+        """Its name."""
+        ...
+
+    @property
+    def run_seconds_max(self) -> float:
+        """How long its runs may take at the most."""
+        ...
+
+
+def new_run(
+    key: RunKey, session: SessionKey, agent_name: str, request: StartRequest, *, maker: Maker, now: datetime
+) -> Run:
+    """Return the record of the run that was asked for."""
+    limit = maker.run_seconds_max
+    options = request.input.options
+    if options.max_run_seconds is None or options.max_run_seconds > limit:
+        options = replace(options, max_run_seconds=limit)
+    return Run(
+        key=key,
+        session=session,
+        agent_name=agent_name,
+        state=RunState.QUEUED,
+        create_time=now,
+        deadline=now + timedelta(seconds=request.deadline_seconds) if request.deadline_seconds else None,
+        invocation_id=uuid4().hex,
+        owner=maker.replica,
+        fingerprint=request.fingerprint,
+        input=replace(request.input, options=options),
+    )

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -35,7 +36,8 @@ from runwire_server.runner.earlier import earlier_runs
 from runwire_server.runner.execution import Execution, ExecutionSettings
 from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.live import LiveRun, Stop
-from runwire_server.runner.requests import StartRequest
+from runwire_server.runner.lost import looks_lost
+from runwire_server.runner.requests import StartRequest, new_run
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.storage.port import Store
 
@@ -135,7 +137,7 @@ class Runner:
     async def _start(self, request: StartRequest, app: ServedApp, agent: Agent) -> Started:
         key = RunKey(app.name, request.request_id or uuid4().hex)
         if request.request_id and (known := await self._known(key)) is not None:
-            return self._join(known, request, agent)
+            return await self._join(known, request, agent)
         if len(self._live) >= self._settings.live_runs_max:
             raise LimitExceededError(f"this server is at its limit of {self._settings.live_runs_max} runs")
         now = self._settings.clock()
@@ -143,7 +145,7 @@ class Runner:
         self._starting.add(key)
         try:
             run, is_new = await self._store.create_run(
-                self._new_run(key, session.key, agent, request, now),
+                new_run(key, session.key, agent.name, request, maker=self._settings, now=now),
                 must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
                 claim=True,
             )
@@ -155,7 +157,7 @@ class Runner:
         if not is_new:
             if is_created and run.session != session.key:
                 await self._store.delete_session(session.key)
-            return self._join(run, request, agent)
+            return await self._join(run, request, agent)
         started = Started(run, self._execute(run, agent, session_created=is_created))
         if request.input.options.session_policy is SessionPolicy.INTERRUPT:
             await self._interrupt_others(run)
@@ -177,56 +179,37 @@ class Runner:
             await self.cancel(key, request)
 
     async def _known(self, key: RunKey) -> Run | None:
-        try:
+        with suppress(NotFoundError):
             return await self._store.get_run(key)
-        except NotFoundError:
-            return None
+        return None
 
-    def _join(self, run: Run, request: StartRequest, agent: Agent) -> Started:
+    async def _join(self, run: Run, request: StartRequest, agent: Agent) -> Started:
         if run.fingerprint != request.fingerprint:
             raise AlreadyExistsError("run", run.key.request_id, "is a different request")
-        return Started(run, self._execute_lost(run, agent))
+        return Started(run, await self._execute_lost(run, agent))
 
-    def _execute_lost(self, run: Run, agent: Agent) -> LiveRun | None:
-        """Execute a run that this server made without learning of it: nobody else would."""
-        # Perhaps its creation was its claim, too; then it has no event yet.
-        is_new = run.attempt <= 1 and not run.last_sequence and not run.state.is_terminal
-        is_ours = run.owner == self._settings.replica and run.state is not RunState.WAITING
-        if not (is_new and is_ours) or run.key in self._live or run.key in self._starting:
+    async def _execute_lost(self, run: Run, agent: Agent) -> LiveRun | None:
+        if not self._is_lost(run):
             return None
-        return self._execute(run, agent, session_created=False)
+        # What was read is as old as the way here was long: the run may have begun, and be over.
+        self._starting.add(run.key)
+        try:
+            run = await self._store.get_run(run.key)
+        finally:
+            self._starting.discard(run.key)
+        return self._execute(run, agent, session_created=False) if self._is_lost(run) else None
+
+    def _is_lost(self, run: Run) -> bool:
+        is_here = run.key in self._live or run.key in self._starting
+        return not is_here and looks_lost(run, self._settings.replica)
 
     async def _find_lost(self, key: RunKey, agent: Agent) -> None:
         """Look for a run whose creation had no answer. It would block its session for ever."""
         for delay in _FIND_SECONDS:
             await asyncio.sleep(delay)
-            try:
-                run = await self._store.get_run(key)
-            except (UnavailableError, NotFoundError):
-                continue
-            self._execute_lost(run, agent)
-            return
-
-    def _new_run(
-        self, key: RunKey, session: SessionKey, agent: Agent, request: StartRequest, now: datetime
-    ) -> Run:
-        limit = self._settings.run_seconds_max
-        deadline = now + timedelta(seconds=request.deadline_seconds) if request.deadline_seconds else None
-        options = request.input.options
-        if options.max_run_seconds is None or options.max_run_seconds > limit:
-            options = replace(options, max_run_seconds=limit)
-        return Run(
-            key=key,
-            session=session,
-            agent_name=agent.name,
-            state=RunState.QUEUED,
-            create_time=now,
-            deadline=deadline,
-            invocation_id=uuid4().hex,
-            owner=self._settings.replica,
-            fingerprint=request.fingerprint,
-            input=replace(request.input, options=options),
-        )
+            with suppress(UnavailableError, NotFoundError):
+                await self._execute_lost(await self._store.get_run(key), agent)
+                return
 
     async def mail_came(self, run: Run) -> Run:
         """Take note of a run's mail, which was just written. One that waits for it goes on. Return the run."""

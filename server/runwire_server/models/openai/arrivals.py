@@ -101,8 +101,8 @@ class _TellingProtocol(ResponseHandler):
         content, rest = chunks.feed(data)
         if content:
             self._listener.take(content)
-            if not rest and not self._listener.is_through:
-                self._pause(self._rests.read())
+            if (seconds := self._rests.read()) and not rest and not self._listener.is_through:
+                self._pause(seconds)
         if rest:
             # aiohttp has seen no chunk at all, so it takes this for the next one.
             self._chunks = None
@@ -110,7 +110,7 @@ class _TellingProtocol(ResponseHandler):
 
     def _pause(self, seconds: float) -> None:
         transport = self.transport
-        if seconds and self._rest is None and transport is not None and not transport.is_closing():
+        if self._rest is None and transport is not None and not transport.is_closing():
             transport.pause_reading()
             self._rest = self._loop.call_later(seconds, self._go_on)
 

@@ -19,7 +19,7 @@ _REST_SECONDS_MAX = 0.200
 class Rests:
     """Says how long a connection is to rest, from how late the loop is. One for all connections of a loop.
 
-    It grows by half while the loop is more than 3 ms late, and shrinks by a twentieth while it is less than 1 ms late;
+    It grows by half while the loop is more than 3 ms late, and shrinks by a twentieth while it is less than 1 ms;
     it is looked at every 20 ms, as long as anything is read. 200 ms at most.
     """
 
