@@ -133,7 +133,7 @@ class Config(BaseModel):
         le=86_400,
         description="How long between two looks for what has expired, to delete it from the store.",
     )
-    runs_max: int = Field(1000, ge=1, le=100_000, description="The most runs queued or at work at a time.")
+    runs_max: int = Field(4000, ge=1, le=100_000, description="The most runs queued or at work at a time.")
     openai_api_key: SecretStr | None = Field(None, description="The model provider's key. Never printed.")
     openai_base_url: str | None = Field(None, description="The provider's address, for compatible servers.")
     openai_model: str = Field("gpt-4o-mini", min_length=1, description="The model of agents that name none.")

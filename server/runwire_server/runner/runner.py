@@ -58,7 +58,7 @@ class RunnerSettings:
     clock: Callable[[], datetime]
     reattach_grace_seconds: float = 5.0
     run_seconds_max: float = 600.0
-    live_runs_max: int = 1000
+    live_runs_max: int = 4000
     cancel_grace_seconds: float = 1.0
     waiting_seconds_max: float = 86_400.0
     count_plugin_failure: Callable[[str, str], None] = lambda _plugin, _hook: None
