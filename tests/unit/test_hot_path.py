@@ -116,5 +116,5 @@ async def test_tokens_that_come_together_cost_next_to_nothing() -> None:
 
     assert sum(text.length for text in live.tail.texts.values()) == len("token ") * (_TOKENS + 1)
     live.close()
-    # 16 when this was written.
+    # 12 when this was written.
     assert calls < 21

@@ -18,8 +18,6 @@ from runwire_server.models.openai.silence import Silence
 
 # How long the end of the body may come after [DONE]. When it comes, the connection can be used again.
 _LINGER_SECONDS = 0.05
-
-
 # What may come of a body before somebody wants it.
 _EARLY_BYTES_MAX = 65_536
 _HEAD_BYTES_MAX = 65_536
@@ -185,6 +183,9 @@ class Arrivals:
             self._silence.close()
             if self._protocol is not None:
                 self._protocol.leave()
+            if self._ended.done() and not self._ended.cancelled():
+                # Who was cancelled just then does not hear of it, which asyncio would complain of.
+                self._ended.exception()
 
     def take(self, data: bytes) -> None:
         """Take bytes of the body, from the connection."""
