@@ -62,7 +62,6 @@ class Follower:
         self._state = RunState.QUEUED
         self._bell = Bell(options.heartbeat_seconds)
         self._live = find_live()
-        self._heard: Tail | None = None
         self._presence = ExitStack()
         self._shows_all = shows_all(options)
 
@@ -89,9 +88,7 @@ class Follower:
         while not shown and not self._has_ended:
             live = self._live
             tail = live.tail if live is not None and not live.is_over else self._tail()
-            if tail is not self._heard:
-                bell.listen(tail)
-                self._heard = tail
+            bell.listen(tail)
             if tail is None or tail.last_sequence > self._position:
                 logged = await self._read(tail)
             else:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import uuid4
 
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
@@ -26,28 +25,20 @@ class StartRequest:
     deadline_seconds: float | None = None
 
 
-class Maker(Protocol):
-    """Who makes runs."""
-
-    @property
-    def replica(self) -> ReplicaId:
-        """Its name."""
-        ...
-
-    @property
-    def run_seconds_max(self) -> float:
-        """How long its runs may take at the most."""
-        ...
-
-
 def new_run(
-    key: RunKey, session: SessionKey, agent_name: str, request: StartRequest, *, maker: Maker, now: datetime
+    key: RunKey,
+    session: SessionKey,
+    agent_name: str,
+    request: StartRequest,
+    *,
+    replica: ReplicaId,
+    run_seconds_max: float,
+    now: datetime,
 ) -> Run:
-    """Return the record of the run that was asked for."""
-    limit = maker.run_seconds_max
+    """Return the record of the run that was asked for, made by that replica."""
     options = request.input.options
-    if options.max_run_seconds is None or options.max_run_seconds > limit:
-        options = replace(options, max_run_seconds=limit)
+    if options.max_run_seconds is None or options.max_run_seconds > run_seconds_max:
+        options = replace(options, max_run_seconds=run_seconds_max)
     return Run(
         key=key,
         session=session,
@@ -56,7 +47,7 @@ def new_run(
         create_time=now,
         deadline=now + timedelta(seconds=request.deadline_seconds) if request.deadline_seconds else None,
         invocation_id=uuid4().hex,
-        owner=maker.replica,
+        owner=replica,
         fingerprint=request.fingerprint,
         input=replace(request.input, options=options),
     )

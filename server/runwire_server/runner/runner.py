@@ -145,7 +145,15 @@ class Runner:
         self._starting.add(key)
         try:
             run, is_new = await self._store.create_run(
-                new_run(key, session.key, agent.name, request, maker=self._settings, now=now),
+                new_run(
+                    key,
+                    session.key,
+                    agent.name,
+                    request,
+                    replica=self._settings.replica,
+                    run_seconds_max=self._settings.run_seconds_max,
+                    now=now,
+                ),
                 must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
                 claim=True,
             )

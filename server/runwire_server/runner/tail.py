@@ -93,7 +93,7 @@ class Tail:
 
     def grow(self, payload: ev.GrowingPayload, author: str, branch: str) -> None:
         """Take a delta of that agent. Beyond OPEN_CHARS_MAX it is left out: the whole message will have it."""
-        key = ("text", payload.message_id, 0) if isinstance(payload, ev.TextDelta) else _key(payload)
+        key = _key(payload)
         text = self.texts.get(key)
         if text is None:
             # The run's own agent needs no branch on its deltas, which are by far the most.
@@ -164,11 +164,7 @@ class Tail:
         last = text.last
         if last is not None and last[:3] == (offset, text.length, sequence):
             return last[3]
-        shape = text.shape
-        if isinstance(shape, ev.TextDelta):
-            payload: ev.GrowingPayload = ev.TextDelta(shape.message_id, text.since(offset), offset)
-        else:
-            payload = shaped(shape, text.since(offset), offset)
+        payload = shaped(text.shape, text.since(offset), offset)
         event = ev.Event(
             request_id=self.request_id,
             sequence=sequence,

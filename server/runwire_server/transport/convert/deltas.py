@@ -4,7 +4,7 @@ One is made for every token. What is the same for all deltas of a message is wri
 two fields, whose numbers are taken from the descriptors. Fields may come in any order.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 
 from google.protobuf.descriptor import Descriptor
@@ -14,8 +14,8 @@ from runwire.v1 import event_pb2 as pb
 from runwire.v1 import runner_service_pb2 as service_pb
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import clean_text
+from runwire_server.transport.convert.content import since_epoch
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VARINT, _BYTES = 0, 2
 
 
@@ -80,9 +80,8 @@ def delta_to_wire(event: ev.Event, payload: ev.TextDelta | ev.ReasoningDelta) ->
 
 
 def _time(time: datetime) -> bytes:
-    since = time - _EPOCH
-    seconds = _seconds(since.days * 86_400 + since.seconds)
-    nanos = _varint(since.microseconds * 1000)
+    whole, part = since_epoch(time)
+    seconds, nanos = _seconds(whole), _varint(part)
     length = len(_SECONDS) + len(seconds) + len(_NANOS) + len(nanos)
     return b"".join((_TIME, _VARINTS[length], _SECONDS, seconds, _NANOS, nanos))
 
