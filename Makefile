@@ -8,7 +8,7 @@ BENCH := .tools/bench
 APP ?=
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help serve setup setup-test test lint types imports protos generate check-generated lock fix bench bench-stores has-go clean
+.PHONY: help serve setup setup-test test lint types imports protos proto check-generated lock fix bench bench-stores has-go clean
 
 help: ## List the commands.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,7 +37,7 @@ imports: $(VENV)/.test ## Check that every layer imports only those below it.
 protos: $(CODEGEN)/.done ## Lint the protos.
 	@PATH="$(CURDIR)/$(CODEGEN)/bin:$$PATH" buf lint && PATH="$(CURDIR)/$(CODEGEN)/bin:$$PATH" buf format -d --exit-code
 
-generate: $(CODEGEN)/.done ## Generate the committed code from protos/.
+proto: $(CODEGEN)/.done ## Generate the committed code of all clients from protos/.
 	@tools/generate
 
 check-generated: $(CODEGEN)/.done ## Fail when the generated code is not what protos/ says.
