@@ -14,7 +14,6 @@ from clients.expecting import check
 from clients.relay import Relay
 from clients.scenario import encoded
 from clients.serving import Desk, Servers
-from runwire.v1 import runner_service_pb2 as pb
 from support import run_request
 
 CUTS = int(os.environ.get("CUTS", "100"))
@@ -79,5 +78,11 @@ def test_cuts(language: str, read: str, drivers: Drivers, servers: Servers) -> N
 
     step = {"request": {"requestId": request_id}}
     with Desk(servers.address) as desk:
-        check({"whole": True, "text": "That is enough 🦊 done. ", "outcome": "COMPLETED"}, step, items, done, desk)
+        check(
+            {"whole": True, "text": "That is enough 🦊 done. ", "outcome": "COMPLETED"},
+            step,
+            items,
+            done,
+            desk,
+        )
     assert relay.cuts == CUTS
