@@ -129,7 +129,7 @@ fn described(failure: Failure) -> Value {
         Failure::Client(Error::Call(error)) => {
             let fields: Vec<_> = error.violations.iter().map(|violation| &violation.field).collect();
             let code = upper_snake_case(&format!("{:?}", error.code));
-            json!({"kind": "call", "code": code, "reason": error.reason, "fields": fields, "message": error.message})
+            json!({"kind": "call", "code": code, "reason": error.reason, "fields": fields})
         }
         Failure::Client(Error::Ended(RunEnded { completion })) => {
             let known = Outcome::try_from(completion.outcome);
