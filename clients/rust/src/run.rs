@@ -1,49 +1,37 @@
 //! A run as its caller sees it: its events, its text, its messages, its end.
 
-use std::collections::HashMap;
-use std::future::ready;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use futures_util::stream::{self, Stream, TryStreamExt as _};
-use tonic::Code;
+use tonic::Status;
 
-use crate::conversation::Begun;
-use crate::following::Following;
-use crate::messages::{Growing, Key, Opening, wholes};
 use crate::v1::event::Payload;
-use crate::v1::{AttachRequest, CancelRequest, Completion, Event, Message, Role, RunRequest, RunStarted};
-use crate::{Client, Error, MessageStream, RunEnded};
+use crate::v1::runner_service_client::RunnerServiceClient;
+use crate::v1::{
+    AttachRequest, CancelRequest, Completion, Event, Message, Outcome, Role, RunRequest, RunStarted, ToolResult,
+};
+use crate::{Client, Error, following::follow, retry};
 
-/// One run. Everything that reads it follows it by a call of its own, from where the run was asked for: any number may
-/// read, at the same time, later, and again. To drop what reads ends it, wherever it stands, and cancels its call. That
-/// does not cancel the run; the server does, some seconds after nobody follows it any more.
-#[derive(Clone, Debug)]
+/// One run. Whatever reads it follows it by a call of its own, from where the run was asked for: any number may read, at
+/// the same time, later, again. To drop what reads cancels its call. That does not cancel the run; the server does, some
+/// seconds after nobody follows it any more.
+#[derive(Clone)]
 pub struct Run {
     pub(crate) client: Client,
     pub(crate) start: Option<Arc<RunRequest>>,
     pub(crate) attach: AttachRequest,
     pub(crate) deadline: Option<Duration>,
-    pub(crate) begun: Option<Arc<Begun>>,
+    pub(crate) on_started: Arc<dyn Fn(&RunStarted) + Send + Sync>,
 }
 
 impl Run {
-    pub(crate) fn started_by(client: Client, request: RunRequest) -> Self {
-        let (app_name, request_id) = (request.app_name.clone(), request.request_id.clone());
-        let attach = AttachRequest { app_name, request_id, after_sequence: 0, stream: request.stream.clone() };
-        Self { client, start: Some(Arc::new(request)), attach, deadline: None, begun: None }
-    }
-
-    pub(crate) fn attached(client: Client, attach: AttachRequest) -> Self {
-        Self { client, start: None, attach, deadline: None, begun: None }
-    }
-
     /// Gives the run a deadline, counted from when a reading begins. It then ends TIMED_OUT.
     pub fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
 
-    /// The run's name.
+    /// Returns its name.
     pub fn request_id(&self) -> &str {
         &self.attach.request_id
     }
@@ -51,105 +39,148 @@ impl Run {
     /// Returns the run's events, to its completion. Every durable one comes exactly once; the deltas of a message may
     /// come again from its beginning. One whose payload is none is of a newer server.
     pub fn events(&self) -> impl Stream<Item = Result<Event, Error>> + Send + Unpin + use<> {
-        Box::pin(stream::try_unfold(Following::new(self.clone()), |mut following| async move {
-            Ok(following.next().await?.map(|event| (event, following)))
-        }))
+        Box::pin(follow(self.clone()).try_filter_map(|event| ready(Ok(event))))
     }
 
     /// Returns the assistant's text, each piece once, whatever the connection does.
     pub fn deltas(&self) -> impl Stream<Item = Result<String, Error>> + Send + Unpin + use<> {
-        let mut texts = HashMap::<String, Growing>::new();
-        self.events().try_filter_map(move |event| {
-            let piece = match event.payload {
-                Some(Payload::TextDelta(delta)) => {
-                    texts.entry(delta.message_id).or_default().put(delta.offset, &delta.text)
-                }
-                Some(Payload::Message(said)) => said
-                    .message
-                    .filter(|message| message.role() == Role::Assistant)
-                    .map(|message| texts.remove(&said.message_id).unwrap_or_default().rest(&message.content)),
-                _ => None,
-            };
-            ready(Ok(piece.filter(|piece| !piece.is_empty())))
-        })
+        let mut texts = HashMap::new();
+        let mut piece = move |event: Event| match event.payload? {
+            Payload::TextDelta(it) => fresh(texts.entry(it.message_id).or_default(), it.offset, &it.text),
+            Payload::Message(it) => {
+                let mut known = texts.remove(&it.message_id).unwrap_or_default();
+                fresh(&mut known, 0, &it.message.filter(is_answer)?.content)
+            }
+            _ => None,
+        };
+        self.events().try_filter_map(move |event| ready(Ok(piece(event))))
     }
 
     /// Waits for the end, and returns how the run ended.
     pub async fn result(&self) -> Result<Completion, Error> {
-        Ok(self.end().await?.0)
-    }
-
-    /// Waits for the end, and returns the text of the last message. A run that does not end well is an error.
-    pub async fn text(&self) -> Result<String, Error> {
-        let (completion, text) = self.end().await?;
-        let last = RunEnded::unless_completed(completion)?.message.unwrap_or_default().content;
-        Ok(if last.is_empty() { text } else { last })
-    }
-
-    async fn end(&self) -> Result<(Completion, String), Error> {
-        let mut events = self.events();
-        let mut text = String::new();
-        while let Some(event) = events.try_next().await? {
-            match event.payload {
-                Some(Payload::Completion(completion)) => return Ok((completion, text)),
-                Some(Payload::Message(said)) => {
-                    let message = said.message.unwrap_or_default();
-                    if message.role() == Role::Assistant && !message.content.is_empty() {
-                        text = message.content;
-                    }
-                }
-                _ => {}
-            }
+        match self.events().try_fold(None, async |_, event| Ok(event.payload)).await? {
+            Some(Payload::Completion(completion)) => Ok(completion),
+            _ => Err(Status::out_of_range("the reading began behind the run's completion").into()),
         }
-        Err(Error::call(Code::OutOfRange, "the reading began behind the run's completion"))
+    }
+
+    /// Waits for the end, and returns the text of the last message.
+    pub async fn text(&self) -> Result<String, Error> {
+        let messages = each(self.clone(), |event| match event.payload.clone() {
+            Some(Payload::Message(it)) => it.message.filter(is_answer).into_iter().collect(),
+            Some(Payload::Completion(it)) => it.message.into_iter().collect(),
+            _ => Vec::new(),
+        });
+        let last = async |last, next: Message| Ok(if next.content.is_empty() { last } else { next.content });
+        messages.try_fold(String::new(), last).await
     }
 
     /// Returns the run's messages, each when it is whole: the assistant's, and tools' results as messages of role tool.
-    /// A run that does not end well is an error at the end.
     pub fn messages(&self) -> impl Stream<Item = Result<Message, Error>> + Send + Unpin + use<> {
-        let each = |event: Event| {
-            let messages: Vec<_> = wholes(&event).into_iter().map(|(_, message)| Ok(message)).collect();
-            stream::iter(messages.into_iter().chain(ending(event)))
-        };
-        self.events().map_ok(each).try_flatten()
+        each(self.clone(), |event| wholes(event).into_iter().map(|(_, message)| message).collect())
     }
 
-    /// Returns a stream for each of those messages as soon as it begins.
+    /// Returns a stream for each of those messages, as soon as it begins.
     pub fn message_streams(&self) -> impl Stream<Item = Result<MessageStream, Error>> + Send + Unpin + use<> {
-        let (run, mut opening) = (self.clone(), Opening::default());
-        let each = move |event: Event| {
-            let begun: Vec<_> =
-                opening.note(&event).into_iter().map(|key| Ok(run.message_stream(key, &event))).collect();
-            stream::iter(begun.into_iter().chain(ending(event)))
-        };
-        self.events().map_ok(each).try_flatten()
-    }
-
-    fn message_stream(&self, key: Key, event: &Event) -> MessageStream {
-        // Deltas have the sequence of the event before them.
-        let after_sequence = if event.partial { event.sequence } else { event.sequence - 1 };
-        let attach = AttachRequest { after_sequence, ..self.attach.clone() };
-        MessageStream::new(Run { attach, start: None, ..self.clone() }, key, event.attempt)
+        let (run, mut known) = (self.clone(), HashSet::new());
+        each(self.clone(), move |event| {
+            // Deltas have the sequence of the event before them.
+            let after_sequence = event.sequence - i64::from(!event.partial);
+            let run = run.client.attach(AttachRequest { after_sequence, ..run.attach.clone() });
+            let ids = wholes(event).into_iter().map(|(id, _)| id).chain(growth(event).map(|(id, ..)| id.to_owned()));
+            let new = ids.filter(|id| known.insert(id.clone()));
+            new.map(|message_id| MessageStream { run: run.clone(), message_id }).collect()
+        })
     }
 
     /// Asks the run to stop. Returns whether that changed anything.
     pub async fn cancel(&self, reason: &str) -> Result<bool, Error> {
         let AttachRequest { app_name, request_id, .. } = self.attach.clone();
-        let request = CancelRequest { app_name, request_id, reason: reason.to_owned(), ..Default::default() };
-        Ok(self.client.cancel(request).await?.changed)
-    }
-
-    pub(crate) fn note_started(&self, started: &RunStarted) {
-        let session = started.run.as_ref().and_then(|run| run.session.as_ref());
-        if let (Some(begun), Some(session)) = (&self.begun, session) {
-            begun.note(&self.attach, &session.session_id);
-        }
+        let cancel = CancelRequest { app_name, request_id, reason: reason.to_owned(), ..Default::default() };
+        let runner = RunnerServiceClient::new(self.client.service());
+        Ok(retry(cancel, async |cancel| runner.clone().cancel(cancel).await).await?.changed)
     }
 }
 
-fn ending<T>(event: Event) -> Option<Result<T, Error>> {
-    match event.payload {
-        Some(Payload::Completion(completion)) => RunEnded::unless_completed(completion).err().map(Err),
-        _ => None,
+/// One message, from when it begins. It may be read at any time, and by many: each reading is a call of its own.
+#[derive(Clone)]
+pub struct MessageStream {
+    run: Run,
+    /// Of a tool's result, the id of its call.
+    pub message_id: String,
+}
+
+impl MessageStream {
+    /// Returns the pieces of its text, from the first. A reader that is late gets them joined.
+    pub fn pieces(&self) -> impl Stream<Item = Result<String, Error>> + Send + Unpin + use<> {
+        let (this, mut known) = (self.message_id.clone(), 0);
+        let pieces = each(self.run.clone(), move |event| {
+            if let Some((_, whole)) = wholes(event).into_iter().find(|(id, _)| *id == this) {
+                // None ends it.
+                return vec![fresh(&mut known, 0, &whole.content), None];
+            }
+            let piece = growth(event).filter(|(id, ..)| *id == this);
+            piece.and_then(|(_, offset, piece)| fresh(&mut known, offset, piece)).map(Some).into_iter().collect()
+        });
+        pieces.try_take_while(|piece| ready(Ok(piece.is_some()))).try_filter_map(|piece| ready(Ok(piece)))
     }
+
+    /// Waits until it is whole. If it never was, although the run ended well, the error is ABORTED.
+    pub async fn message(&self) -> Result<Message, Error> {
+        let this = |event: &Event| wholes(event).into_iter().filter(|(id, _)| *id == self.message_id).collect();
+        let (_, message) =
+            each(self.run.clone(), this).try_next().await?.ok_or_else(|| Status::aborted("it was never whole"))?;
+        Ok(message)
+    }
+}
+
+/// Returns what comes of each event. A run that does not end well is an error, at the end.
+fn each<T>(run: Run, mut of: impl FnMut(&Event) -> Vec<T> + Unpin) -> impl Stream<Item = Result<T, Error>> + Unpin {
+    let each = run.events().map_ok(move |event| {
+        let items = of(&event).into_iter().map(Ok);
+        stream::iter(items.chain(match event.payload {
+            Some(Payload::Completion(it)) if it.outcome() != Outcome::Completed => Some(Err(Error::Ended(it.into()))),
+            _ => None,
+        }))
+    });
+    each.try_flatten()
+}
+
+/// Returns what is new of a piece of a text, of which so many code points are known; none if nothing is. A piece beyond a
+/// gap waits for the whole.
+fn fresh(known: &mut usize, offset: i64, piece: &str) -> Option<String> {
+    let fresh: String = piece.chars().skip(known.checked_sub(usize::try_from(offset).ok()?)?).collect();
+    *known += fresh.chars().count();
+    Some(fresh).filter(|fresh| !fresh.is_empty())
+}
+
+/// Returns which message an event is a piece of, where the piece begins, and its text.
+fn growth(event: &Event) -> Option<(&str, i64, &str)> {
+    Some(match event.payload.as_ref()? {
+        Payload::TextDelta(it) => (&it.message_id, it.offset, &it.text),
+        Payload::ReasoningDelta(it) => (&it.message_id, 0, ""),
+        Payload::ToolCallDelta(it) => (&it.message_id, 0, ""),
+        Payload::ToolOutputDelta(it) => (&it.tool_call_id, it.offset, &it.text),
+        _ => return None,
+    })
+}
+
+/// Returns the messages that are whole with this event, and their ids.
+fn wholes(event: &Event) -> Vec<(String, Message)> {
+    let (id, message) = match event.payload.clone() {
+        Some(Payload::Message(it)) => (it.message_id, it.message),
+        Some(Payload::Completion(it)) => (String::new(), it.message),
+        Some(Payload::ToolResults(it)) => return it.results.into_iter().map(of_tool).collect(),
+        _ => return Vec::new(),
+    };
+    message.filter(is_answer).map(|message| (id, message)).into_iter().collect()
+}
+
+fn of_tool(ToolResult { tool_call_id, tool_name, content, .. }: ToolResult) -> (String, Message) {
+    let (id, role) = (tool_call_id.clone(), Role::Tool.into());
+    (id, Message { role, content, tool_call_id, tool_name, ..Default::default() })
+}
+
+fn is_answer(message: &Message) -> bool {
+    message.role() == Role::Assistant
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::TryStreamExt as _;
 use runwire::v1::event::Payload;
-use runwire::v1::{CancelRequest, Channel, GetSessionRequest, Outcome, SessionKey};
-use runwire::{Client, Conversation, Error, RunEnded};
+use runwire::v1::runner_service_client::RunnerServiceClient;
+use runwire::v1::session_service_client::SessionServiceClient;
+use runwire::v1::{CancelRequest, Channel, GetSessionRequest, Outcome, RunRequest, SessionKey};
+use runwire::{Client, Conversation, Endpoint, Error, retry};
 use serde_json::{Value, json};
 
 /// What ends a command other than well.
@@ -43,11 +45,11 @@ async fn obey(command: &Value, kept: &mut Option<(String, Client)>) -> Result<Va
     let target = text(command, "target");
     let client = match kept {
         Some((known, client)) if *known == target => client.clone(),
-        _ => kept.insert((target.clone(), Client::new(&target)?)).1.clone(),
+        _ => kept.insert((target.clone(), connected(&target)?)).1.clone(),
     };
     match text(command, "op").as_str() {
         "run" => {
-            let mut run = client.run(request::<runwire::v1::RunRequest>(command)?);
+            let mut run = client.run(request::<RunRequest>(command)?);
             if let Some(deadline) = command["deadline_ms"].as_u64() {
                 run = run.with_deadline(Duration::from_millis(deadline));
             }
@@ -56,14 +58,25 @@ async fn obey(command: &Value, kept: &mut Option<(String, Client)>) -> Result<Va
         "attach" => reading::read(client.attach(request(command)?), command).await,
         "chat" => chat(&conversation(&client, command), command).await,
         "subscribe" => subscribe(&conversation(&client, command), command).await,
-        "cancel" => Ok(json!({"changed": client.cancel(request::<CancelRequest>(command)?).await?.changed})),
+        "cancel" => {
+            let runner = RunnerServiceClient::new(client.service());
+            let cancelled =
+                retry(request::<CancelRequest>(command)?, async |it| runner.clone().cancel(it).await).await?;
+            Ok(json!({"changed": cancelled.changed}))
+        }
         "get_session" => {
-            let request: GetSessionRequest = request(command)?;
-            let got = client.call(request, async |request| client.sessions().get_session(request).await).await?;
+            let sessions = SessionServiceClient::new(client.service());
+            let got = retry(request::<GetSessionRequest>(command)?, async |it| sessions.clone().get_session(it).await)
+                .await?;
             Ok(json!({"event_count": got.session.unwrap_or_default().event_count}))
         }
         op => Err(Failure::Bug(format!("no such op: {op}"))),
     }
+}
+
+fn connected(target: &str) -> Result<Client, Failure> {
+    let endpoint = Endpoint::from_shared(format!("http://{target}"));
+    Ok(Client::new(endpoint.map_err(|error| Failure::Bug(error.to_string()))?))
 }
 
 fn conversation(client: &Client, command: &Value) -> Conversation {
@@ -131,12 +144,11 @@ fn described(failure: Failure) -> Value {
             let code = upper_snake_case(&format!("{:?}", error.code));
             json!({"kind": "call", "code": code, "reason": error.reason, "fields": fields})
         }
-        Failure::Client(Error::Ended(RunEnded { completion })) => {
+        Failure::Client(Error::Ended(completion)) => {
             let known = Outcome::try_from(completion.outcome);
             let outcome = known.map_or_else(|_| completion.outcome.to_string(), |known| name(known.as_str_name()));
             json!({"kind": "ended", "outcome": outcome, "stop_reason": completion.stop_reason})
         }
-        Failure::Client(other) => json!({"kind": "bug", "message": other.to_string()}),
         Failure::Bug(message) => json!({"kind": "bug", "message": message}),
     }
 }

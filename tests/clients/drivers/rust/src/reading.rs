@@ -81,5 +81,5 @@ fn late(run: Run) -> BoxStream<'static, Result<Value, Failure>> {
 async fn whole(stream: &MessageStream) -> Result<Value, Failure> {
     let pieces: Vec<String> = stream.pieces().try_collect().await?;
     let message = stream.message().await?;
-    Ok(json!({"stream": {"message_id": stream.message_id(), "pieces": pieces, "message": encoded(&message)}}))
+    Ok(json!({"stream": {"message_id": stream.message_id, "pieces": pieces, "message": encoded(&message)}}))
 }
