@@ -6,25 +6,23 @@ use std::{pin::pin, time::Duration};
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use tokio::sync::{Mutex, broadcast};
 use tokio::time::sleep;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, GrpcMethod, Request, Response};
+use tonic::{Code, GrpcMethod, Request, Response, service::interceptor::InterceptedService, transport};
 
 use crate::following::{delay, follow};
-use crate::v1::{self, AttachRequest, Event, Message, RunRequest, RunStarted, SessionKey, StreamOptions};
+use crate::v1::{AttachRequest, Channel, Event, Message, RunRequest, RunStarted, SessionKey, StreamOptions};
 use crate::{Error, Run, errors::code};
 
 /// What stubs send their calls through.
-pub type Service = InterceptedService<Channel, fn(Request<()>) -> tonic::Result<Request<()>>>;
+pub type Service = InterceptedService<transport::Channel, fn(Request<()>) -> tonic::Result<Request<()>>>;
 
 /// A connection to a server. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Client(Channel);
+pub struct Client(transport::Channel);
 
 impl Client {
     /// Returns a client of an endpoint, which may have TLS; keepalive and flow control are set here. It connects when it
     /// is first used, and again whenever the connection was lost. To be called within a tokio runtime.
-    pub fn new(endpoint: Endpoint) -> Self {
+    pub fn new(endpoint: transport::Endpoint) -> Self {
         let endpoint = endpoint.http2_keep_alive_interval(Duration::from_secs(60));
         let endpoint = endpoint.keep_alive_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(20));
         // A reader that pauses fills its own stream's window; a hundred of them do not fill the connection's.
@@ -112,19 +110,14 @@ impl Conversation {
         let run = self.run(request);
         let mut steps = pin!(follow(run.clone()));
         // Without a session, run_started says which one the server made.
-        while let Some(None) = steps.try_next().await?
-            && self.session_id().is_empty()
-        {}
+        while matches!(steps.try_next().await?, Some(None)) && self.session_id().is_empty() {}
         (run.on_started)(&RunStarted::default());
         Ok(run.request_id().to_owned())
     }
 
     /// Returns the events of all runs that begin through this conversation from now on, mixed; of some channels, or of
     /// all when none is named. It ends with the last run when the conversation was dropped, or 1024 began unheard.
-    pub fn subscribe(
-        &self,
-        channels: &[v1::Channel],
-    ) -> impl Stream<Item = Result<Event, Error>> + Send + Unpin + use<> {
+    pub fn subscribe(&self, channels: &[Channel]) -> impl Stream<Item = Result<Event, Error>> + Send + Unpin + use<> {
         let channels = channels.iter().map(|&channel| channel.into()).collect();
         let (client, options) = (self.client.clone(), StreamOptions { channels, ..Default::default() });
         let begun = stream::unfold(self.begun.subscribe(), async |mut begun| Some((begun.recv().await.ok()?, begun)));
@@ -155,7 +148,6 @@ fn in_time(mut request: Request<()>) -> tonic::Result<Request<()>> {
 
 impl From<&str> for RunRequest {
     fn from(text: &str) -> Self {
-        let message = Message { content: text.to_owned(), ..Default::default() };
-        RunRequest { message: Some(message), ..Default::default() }
+        RunRequest { message: Some(Message { content: text.to_owned(), ..Default::default() }), ..Default::default() }
     }
 }

@@ -43,9 +43,7 @@ pub(crate) fn follow(mut run: Run) -> impl Stream<Item = Result<Option<Event>, E
                             (breaks, was_reached, has_event, has_news) = (0, true, true, true);
                             let is_last = matches!(event.payload, Some(Payload::Completion(_)));
                             yield Some(event).filter(|it| !matches!(it.payload, Some(Payload::Heartbeat(_))));
-                            if is_last {
-                                return;
-                            }
+                            if is_last { return }
                         }
                         // The reading began behind the completion.
                         Ok(None) if !has_news => return,
@@ -77,8 +75,7 @@ async fn open(run: &Run, has_event: bool) -> Result<Response<Events>, Status> {
         }
         // No deadline: it would end the stream, not the run, which has its own.
         _ => {
-            let responses = runner.attach(run.attach.clone()).await?;
-            Ok(responses.map(|it| it.map_ok(|it| it.event.unwrap_or_default()).boxed()))
+            Ok(runner.attach(run.attach.clone()).await?.map(|it| it.map_ok(|it| it.event.unwrap_or_default()).boxed()))
         }
     }
 }
@@ -87,9 +84,9 @@ async fn open(run: &Run, has_event: bool) -> Result<Response<Events>, Status> {
 fn is_final(status: &Status, has_event: bool) -> bool {
     match code(status) {
         Code::Unavailable => false,
-        Code::Internal | Code::Unknown | Code::Cancelled => !status.details().is_empty(),
         // After an event the run has ended by it, and its completion is in the log.
-        Code::DeadlineExceeded => !status.details().is_empty() || !has_event,
+        Code::DeadlineExceeded if !has_event => true,
+        Code::Internal | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded => !status.details().is_empty(),
         _ => true,
     }
 }

@@ -1,12 +1,10 @@
-//! Client of Runwire: runs LLM agents, and streams what they do. README.md shows how. Nothing runs in the background:
-//! what is dropped, a stream or a future, is cancelled.
+#![doc = include_str!("../README.md")]
 
 mod client;
 mod errors;
 mod following;
 mod run;
 #[rustfmt::skip]
-#[allow(clippy::all, rustdoc::all)]
 pub mod v1;
 
 pub use client::{Client, Conversation, Service, retry};

@@ -3,19 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::{future::ready, sync::Arc, time::Duration};
 
+use async_stream::try_stream;
 use futures_util::stream::{self, Stream, TryStreamExt as _};
 use tonic::Status;
 
 use crate::v1::event::Payload;
 use crate::v1::runner_service_client::RunnerServiceClient;
-use crate::v1::{
-    AttachRequest, CancelRequest, Completion, Event, Message, Outcome, Role, RunRequest, RunStarted, ToolResult,
-};
-use crate::{Client, Error, following::follow, retry};
+use crate::v1::{AttachRequest, CancelRequest, Completion, Event, Message, Outcome, Role, RunRequest, RunStarted};
+use crate::{Client, Error, following::follow, retry, v1};
 
-/// One run. Whatever reads it follows it by a call of its own, from where the run was asked for: any number may read, at
-/// the same time, later, again. To drop what reads cancels its call. That does not cancel the run; the server does, some
-/// seconds after nobody follows it any more.
+/// One run. Any number may read it, at the same time, later, again: each follows it by a call of its own, which ends when
+/// the reading is dropped. That does not cancel the run; the server does, some seconds after nobody follows it any more.
 #[derive(Clone)]
 pub struct Run {
     pub(crate) client: Client,
@@ -49,7 +47,7 @@ impl Run {
             Payload::TextDelta(it) => fresh(texts.entry(it.message_id).or_default(), it.offset, &it.text),
             Payload::Message(it) => {
                 let mut known = texts.remove(&it.message_id).unwrap_or_default();
-                fresh(&mut known, 0, &it.message.filter(is_answer)?.content)
+                fresh(&mut known, 0, &it.message.filter(|it| it.role() == Role::Assistant)?.content)
             }
             _ => None,
         };
@@ -67,7 +65,7 @@ impl Run {
     /// Waits for the end, and returns the text of the last message.
     pub async fn text(&self) -> Result<String, Error> {
         let messages = each(self.clone(), |event| match event.payload.clone() {
-            Some(Payload::Message(it)) => it.message.filter(is_answer).into_iter().collect(),
+            Some(Payload::Message(it)) => it.message.filter(|it| it.role() == Role::Assistant).into_iter().collect(),
             Some(Payload::Completion(it)) => it.message.into_iter().collect(),
             _ => Vec::new(),
         });
@@ -97,8 +95,8 @@ impl Run {
     pub async fn cancel(&self, reason: &str) -> Result<bool, Error> {
         let AttachRequest { app_name, request_id, .. } = self.attach.clone();
         let cancel = CancelRequest { app_name, request_id, reason: reason.to_owned(), ..Default::default() };
-        let runner = RunnerServiceClient::new(self.client.service());
-        Ok(retry(cancel, async |cancel| runner.clone().cancel(cancel).await).await?.changed)
+        let call = async |cancel| RunnerServiceClient::new(self.client.service()).cancel(cancel).await;
+        Ok(retry(cancel, call).await?.changed)
     }
 }
 
@@ -113,24 +111,26 @@ pub struct MessageStream {
 impl MessageStream {
     /// Returns the pieces of its text, from the first. A reader that is late gets them joined.
     pub fn pieces(&self) -> impl Stream<Item = Result<String, Error>> + Send + Unpin + use<> {
-        let (this, mut known) = (self.message_id.clone(), 0);
-        let pieces = each(self.run.clone(), move |event| {
-            if let Some((_, whole)) = wholes(event).into_iter().find(|(id, _)| *id == this) {
-                // None ends it.
-                return vec![fresh(&mut known, 0, &whole.content), None];
+        let Self { run, message_id } = self.clone();
+        Box::pin(try_stream! {
+            let (mut events, mut known) = (each(run, |event| vec![event.clone()]), 0);
+            while let Some(event) = events.try_next().await? {
+                if let Some((_, whole)) = wholes(&event).into_iter().find(|(id, _)| *id == message_id) {
+                    if let Some(rest) = fresh(&mut known, 0, &whole.content) { yield rest }
+                    return;
+                }
+                let piece = growth(&event).filter(|(id, ..)| *id == message_id);
+                let piece = piece.and_then(|(_, offset, piece)| fresh(&mut known, offset, piece));
+                if let Some(piece) = piece { yield piece }
             }
-            let piece = growth(event).filter(|(id, ..)| *id == this);
-            piece.and_then(|(_, offset, piece)| fresh(&mut known, offset, piece)).map(Some).into_iter().collect()
-        });
-        pieces.try_take_while(|piece| ready(Ok(piece.is_some()))).try_filter_map(|piece| ready(Ok(piece)))
+        })
     }
 
     /// Waits until it is whole. If it never was, although the run ended well, the error is ABORTED.
     pub async fn message(&self) -> Result<Message, Error> {
         let this = |event: &Event| wholes(event).into_iter().filter(|(id, _)| *id == self.message_id).collect();
-        let (_, message) =
-            each(self.run.clone(), this).try_next().await?.ok_or_else(|| Status::aborted("it was never whole"))?;
-        Ok(message)
+        let whole = each(self.run.clone(), this).try_next().await?;
+        Ok(whole.ok_or_else(|| Status::aborted("the message was never finished"))?.1)
     }
 }
 
@@ -146,8 +146,7 @@ fn each<T>(run: Run, mut of: impl FnMut(&Event) -> Vec<T> + Unpin) -> impl Strea
     each.try_flatten()
 }
 
-/// Returns what is new of a piece of a text, of which so many code points are known; none if nothing is. A piece beyond a
-/// gap waits for the whole.
+/// Returns what is new of a piece, if anything; so many code points are known. One beyond a gap waits for the whole.
 fn fresh(known: &mut usize, offset: i64, piece: &str) -> Option<String> {
     let fresh: String = piece.chars().skip(known.checked_sub(usize::try_from(offset).ok()?)?).collect();
     *known += fresh.chars().count();
@@ -173,14 +172,13 @@ fn wholes(event: &Event) -> Vec<(String, Message)> {
         Some(Payload::ToolResults(it)) => return it.results.into_iter().map(of_tool).collect(),
         _ => return Vec::new(),
     };
-    message.filter(is_answer).map(|message| (id, message)).into_iter().collect()
+    message.filter(|it| it.role() == Role::Assistant).map(|message| (id, message)).into_iter().collect()
 }
 
-fn of_tool(ToolResult { tool_call_id, tool_name, content, .. }: ToolResult) -> (String, Message) {
+fn of_tool(v1::ToolResult { tool_call_id, tool_name, content, .. }: v1::ToolResult) -> (String, Message) {
     let (id, role) = (tool_call_id.clone(), Role::Tool.into());
     (id, Message { role, content, tool_call_id, tool_name, ..Default::default() })
 }
 
-fn is_answer(message: &Message) -> bool {
-    message.role() == Role::Assistant
-}
+#[cfg(test)]
+mod tests;

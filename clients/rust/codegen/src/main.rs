@@ -7,7 +7,11 @@ use std::{env, error::Error, fs, path::Path};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
-const HEADER: &str = "// Made from protos/ by clients/rust/generate. Do not edit.\n\n";
+const HEADER: &str = "\
+//! What protos/ say: messages, enums, and a stub for each service. Made by clients/rust/generate. Do not edit.
+#![allow(clippy::all, clippy::pedantic, rustdoc::all)]
+
+";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args_os().skip(1);
