@@ -239,7 +239,8 @@ class Execution:
             except UnavailableError as error:
                 _logger.warning("cannot close run %s yet: %s", self._live.run.key.request_id, error)
                 if isinstance(error, WritesLostError):
-                    # However the work ended, part of it is not in the log: that is a failure.
+                    # However the work ended, part of it is not in the log: that is a failure. So is the answer to it.
+                    self._journal.held.clear()
                     ending = ending_of_failure(error, _logger, self._live.run)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _CLOSE_RETRY_SECONDS_MAX)

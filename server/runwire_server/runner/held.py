@@ -50,7 +50,13 @@ class Held:
         known = {event.id for event in written}
         left = [(name, draft) for name, draft in zip(self.ids, self.drafts, strict=True) if name not in known]
         self.ids, self.drafts = [name for name, _ in left], [draft for _, draft in left]
-        if not left and self._timer is not None:
+        if not left:
+            self.clear()
+
+    def clear(self) -> None:
+        """Forget all: what was before it is lost."""
+        self.ids, self.drafts = [], []
+        if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 

@@ -111,10 +111,12 @@ def create(
     if known is not None:
         return _run(known), False
     if new_session is not None:
+        # Nobody else sees it before it is committed.
         sessions.create_empty(t, run.session, run.create_time, new_session)
-    # Locked, so that ordinals of one session are committed in their order, which is that of its queue.
-    locking.lock(t, run.session)
-    if must_be_first:
+    else:
+        # Locked, so that ordinals of one session are committed in their order, which is that of its queue.
+        locking.lock(t, run.session)
+    if must_be_first and new_session is None:
         # It may have been made while this waited; then the run at work is itself.
         if (known := _find(t, run.key)) is not None:
             return _run(known), False
@@ -125,7 +127,8 @@ def create(
         if mark.expire_time > to_micros(run.create_time):
             run = replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
     # With the session locked, whatever has not ended is an earlier run.
-    if claim and not (run.waits_its_turn and _unfinished(t, run.session)):
+    is_alone = new_session is not None or not run.waits_its_turn
+    if claim and (is_alone or not _unfinished(t, run.session)):
         run = run.claimed_by(run.owner, run.create_time)
     columns = {
         "app_name": run.key.app_name,
