@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
@@ -74,6 +75,14 @@ func (c *Client) Attach(request *runwirev1.AttachRequest) *Run {
 // Chat runs, waits, and returns the answer's text. Errors: see [Run.Text].
 func (c *Client) Chat(ctx context.Context, request *runwirev1.RunRequest) (string, error) {
 	return c.Run(request).Text(ctx)
+}
+
+// reconnect gives the connection a moment to come back: calls fail at once while gRPC waits before it tries to connect.
+func (c *Client) reconnect(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, delayFirst)
+	defer cancel()
+	c.connection.ResetConnectBackoff()
+	c.connection.WaitForStateChange(ctx, connectivity.TransientFailure)
 }
 
 func callUnary(

@@ -53,6 +53,7 @@ func (r *Run) Events(ctx context.Context) iter.Seq2[*runwirev1.Event, error] {
 			}
 			select {
 			case <-time.After(delay):
+				r.client.reconnect(ctx)
 			case <-ctx.Done():
 			}
 		}
