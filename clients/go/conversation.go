@@ -78,18 +78,18 @@ func (c *Conversation) Send(ctx context.Context, request *runwirev1.RunRequest) 
 // context is done or the loop is left; range over it once. Without channels all are shown; the server filters, but always
 // sends the first and the last event of a run, errors and approvals. Errors: [CallError].
 func (c *Conversation) Subscribe(ctx context.Context, channels ...runwirev1.Channel) iter.Seq2[*runwirev1.Event, error] {
-	type news struct {
-		event *runwirev1.Event
-		err   error
-	}
-	came := make(chan news)
-	ctx, cancel := context.WithCancel(ctx)
+	came := make(chan *runwirev1.Event)
+	ctx, cancel := context.WithCancelCause(ctx)
 	follow := func(run *Run) {
 		at := proto.CloneOf(run.attach)
 		at.Stream = &runwirev1.StreamOptions{Channels: channels}
 		for event, err := range c.client.Attach(at).Events(ctx) {
+			if err != nil {
+				cancel(err)
+				return
+			}
 			select {
-			case came <- news{event, err}:
+			case came <- event:
 			case <-ctx.Done():
 			}
 		}
@@ -97,14 +97,14 @@ func (c *Conversation) Subscribe(ctx context.Context, channels ...runwirev1.Chan
 	c.subscribers.Store(came, func(run *Run) { go follow(run) })
 	context.AfterFunc(ctx, func() { c.subscribers.Delete(came) })
 	return func(yield func(*runwirev1.Event, error) bool) {
-		defer cancel()
+		defer cancel(nil)
 		for {
 			select {
 			case <-ctx.Done():
-				yield(nil, ctx.Err())
+				yield(nil, context.Cause(ctx))
 				return
-			case next := <-came:
-				if !yield(next.event, next.err) || next.err != nil {
+			case event := <-came:
+				if !yield(event, nil) {
 					return
 				}
 			}

@@ -73,11 +73,10 @@ func (r *Run) Text(ctx context.Context) (string, error) {
 // MessageStream is one message of a run, from its first piece on. It can be read late, again, and by many: each reading
 // follows the run from where the message began. Errors: [CallError], [RunEndedError].
 type MessageStream struct {
-	ID      string // a tool's result has that of its call
-	Role    runwirev1.Role
-	run     *Run
-	after   int64
-	attempt int32
+	ID    string // a tool's result has that of its call
+	Role  runwirev1.Role
+	run   *Run
+	after int64
 }
 
 // Pieces yields the text piece by piece, until the message is whole. No more come when the server takes back what was
@@ -96,16 +95,14 @@ func (s *MessageStream) Message(ctx context.Context) (*runwirev1.Message, error)
 	return nil, ErrMessageCut
 }
 
-// steps yields those of this message, until it is whole or cut.
+// steps yields those of this message, until it is whole.
 func (s *MessageStream) steps(ctx context.Context) iter.Seq2[step, error] {
 	at := proto.CloneOf(s.run.attach)
 	at.AfterSequence = s.after
 	return func(yield func(step, error) bool) {
 		for step, err := range s.run.client.Attach(at).steps(ctx, true) {
 			isOurs := err != nil || step.Role == s.Role && step.ID == s.ID
-			// Another attempt writes an answer anew; but a tool's output may be from before a wait, and its result after it.
-			isCut := !isOurs && s.Role != tool && step.attempt > s.attempt
-			if isCut || isOurs && (!yield(step, err) || step.whole != nil) {
+			if isOurs && (!yield(step, err) || step.whole != nil) {
 				return
 			}
 		}
@@ -134,7 +131,7 @@ func (r *Run) steps(ctx context.Context, raises bool) iter.Seq2[step, error] {
 					delete(open, role.String()+id)
 				}
 				// From one before the event, which may be the whole of the message itself.
-				stream := &MessageStream{id, role, r, event.Sequence - 1, event.Attempt}
+				stream := &MessageStream{id, role, r, max(event.Sequence-1, 0)}
 				return yield(step{stream, !isOpen, fresh, whole}, nil)
 			})
 			if raises {
