@@ -1,7 +1,6 @@
-// Package runwire is a thin face over the generated code of Runwire, a service that runs LLM agents.
-//
-// A run is a log, and every reader of a [Run] follows it by a stream of its own: nothing is sent until it is read, and
-// reading again is following again. A context ends waiting and reading at once; that does not cancel the run.
+// Package runwire is a thin face over the generated code of Runwire, a service that runs LLM agents. A run is a log, and
+// every reader of a [Run] follows it by a stream of its own: nothing is sent until it is read, and reading again is
+// following again. A context ends waiting and reading at once; that does not cancel the run.
 package runwire
 
 import (
@@ -11,18 +10,16 @@ import (
 	"fmt"
 	"time"
 
+	runwirev1 "example.com/runwire/clients/go/runwire/v1"
 	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-
-	runwirev1 "example.com/runwire/clients/go/runwire/v1"
 )
 
 // Client is a connection to a server. The generated clients are there for all that the face does not do: their unary
@@ -64,25 +61,17 @@ func (c *Client) Run(request *runwirev1.RunRequest) *Run {
 	request = proto.CloneOf(request)
 	request.RequestId = cmp.Or(request.RequestId, uuid.NewString())
 	attach := &runwirev1.AttachRequest{AppName: request.AppName, RequestId: request.RequestId, Stream: request.Stream}
-	return &Run{RequestID: request.RequestId, client: c, request: request, attach: attach}
+	return &Run{RequestID: request.RequestId, client: c, request: request, attach: attach, began: func(string) {}}
 }
 
 // Attach returns a run that was started elsewhere, to be read from a sequence on, live or finished.
 func (c *Client) Attach(request *runwirev1.AttachRequest) *Run {
-	return &Run{RequestID: request.RequestId, client: c, attach: proto.CloneOf(request)}
+	return &Run{RequestID: request.RequestId, client: c, attach: proto.CloneOf(request), began: func(string) {}}
 }
 
-// Chat runs, waits, and returns the answer's text. Errors: see [Run.Text].
+// Chat runs, waits, and returns the answer's text. Errors: as [Run.Text].
 func (c *Client) Chat(ctx context.Context, request *runwirev1.RunRequest) (string, error) {
 	return c.Run(request).Text(ctx)
-}
-
-// reconnect gives the connection a moment to come back: calls fail at once while gRPC waits before it tries to connect.
-func (c *Client) reconnect(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, delayFirst)
-	defer cancel()
-	c.connection.ResetConnectBackoff()
-	c.connection.WaitForStateChange(ctx, connectivity.TransientFailure)
 }
 
 func callUnary(
@@ -97,32 +86,22 @@ func callUnary(
 	return Translate(invoke(ctx, method, request, reply, connection, options...))
 }
 
-// ErrMessageCut is a message that began and never came whole: another attempt at the run, or its end, took its place.
-var ErrMessageCut = errors.New("runwire: the message was begun and never finished")
-
-// ErrNoCompletion is a run that was attached to behind its end: there is nothing to read.
-var ErrNoCompletion = errors.New("runwire: the run had ended where reading began")
-
 // CallError is a call that was refused, or could not be made; the status has the code and the message. The reason is
-// stable, in UPPER_SNAKE_CASE, and empty when there is none; the violations are what is wrong with which fields.
+// stable, in UPPER_SNAKE_CASE, and empty when there is none; the violations are what is wrong with which fields. It is
+// context.Canceled or context.DeadlineExceeded, too, as errors.Is sees it, when it has that code.
 type CallError struct {
 	*status.Status
 	Reason     string
 	Violations []*errdetails.BadRequest_FieldViolation
 }
 
-func (e *CallError) Error() string { return "runwire: " + e.Status.String() }
-
-// GRPCStatus lets gRPC's own status.FromError see the status.
+func (e *CallError) Error() string              { return "runwire: " + e.Status.String() }
 func (e *CallError) GRPCStatus() *status.Status { return e.Status }
-
-// Is lets errors.Is find context.Canceled and context.DeadlineExceeded.
 func (e *CallError) Is(target error) bool {
 	return e.Code() != codes.Unknown && e.Code() == status.FromContextError(target).Code()
 }
 
-// Translate returns a gRPC status as a [CallError], and anything else as it is. It is for streams of the generated
-// clients; the face and unary calls do so by themselves.
+// Translate returns a gRPC status as a [CallError], and anything else as it is: for streams of the generated clients.
 func Translate(err error) error {
 	found, isStatus := status.FromError(err)
 	if err == nil || !isStatus || errors.As(err, new(*CallError)) {
@@ -146,11 +125,4 @@ type RunEndedError struct{ Completion *runwirev1.Completion }
 func (e *RunEndedError) Error() string {
 	why := cmp.Or(e.Completion.GetError().GetMessage(), e.Completion.GetCancelReason(), e.Completion.GetStopReason())
 	return fmt.Sprintf("runwire: the run ended with %v: %s", e.Completion.GetOutcome(), why)
-}
-
-func endingError(completion *runwirev1.Completion) error {
-	if completion == nil || completion.Outcome == runwirev1.Outcome_OUTCOME_COMPLETED {
-		return nil
-	}
-	return &RunEndedError{completion}
 }

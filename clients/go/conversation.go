@@ -7,9 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"google.golang.org/protobuf/proto"
-
 	runwirev1 "example.com/runwire/clients/go/runwire/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // Conversation is a session to talk in: ask and wait, or send now and listen elsewhere. Safe for concurrent use.
@@ -18,7 +17,7 @@ type Conversation struct {
 	userID      string
 	sessionID   atomic.Pointer[string]
 	sending     chan struct{} // full while a run is sent: the first may have to make the session that the next is for
-	subscribers sync.Map      // functions to call with a run that begins
+	subscribers sync.Map      // functions that follow a run that begins
 }
 
 // Conversation returns a conversation of that user. Without a session id the server makes the session with the first run.
@@ -36,12 +35,12 @@ func (c *Conversation) Run(request *runwirev1.RunRequest) *Run {
 	request = proto.CloneOf(request)
 	request.UserId, request.SessionId = c.userID, c.SessionID()
 	run := c.client.Run(request)
-	var once sync.Once
+	announce := sync.OnceFunc(func() {
+		c.subscribers.Range(func(_, follow any) bool { go follow.(func(*Run))(run); return true })
+	})
 	run.began = func(sessionID string) {
-		once.Do(func() {
-			c.sessionID.Store(&sessionID)
-			c.subscribers.Range(func(_, tell any) bool { tell.(func(*Run))(run); return true })
-		})
+		c.sessionID.Store(&sessionID)
+		announce()
 	}
 	return run
 }
@@ -64,14 +63,12 @@ func (c *Conversation) Send(ctx context.Context, request *runwirev1.RunRequest) 
 	request.Options = cmp.Or(request.Options, &runwirev1.RunOptions{})
 	request.Options.DetachedCancel = true
 	run := c.Run(request)
-	run.accepted = func() bool { return run.request.SessionId != "" }
-	for _, err = range run.Events(ctx) {
-		break // it has begun, or failed
+	run.isSent = true
+	for _, err := range run.Events(ctx) {
+		return "", err
 	}
-	if err == nil {
-		run.began(c.SessionID())
-	}
-	return run.RequestID, err
+	run.began(c.SessionID())
+	return run.RequestID, nil
 }
 
 // Subscribe yields the events of all runs that begin through this conversation from now on, mixed, as they come, until the
@@ -80,10 +77,9 @@ func (c *Conversation) Send(ctx context.Context, request *runwirev1.RunRequest) 
 func (c *Conversation) Subscribe(ctx context.Context, channels ...runwirev1.Channel) iter.Seq2[*runwirev1.Event, error] {
 	came := make(chan *runwirev1.Event)
 	ctx, cancel := context.WithCancelCause(ctx)
-	follow := func(run *Run) {
-		at := proto.CloneOf(run.attach)
-		at.Stream = &runwirev1.StreamOptions{Channels: channels}
-		for event, err := range c.client.Attach(at).Events(ctx) {
+	context.AfterFunc(ctx, func() { c.subscribers.Delete(came) })
+	c.subscribers.Store(came, func(run *Run) {
+		for event, err := range run.from(0, &runwirev1.StreamOptions{Channels: channels}).Events(ctx) {
 			if err != nil {
 				cancel(err)
 				return
@@ -93,9 +89,7 @@ func (c *Conversation) Subscribe(ctx context.Context, channels ...runwirev1.Chan
 			case <-ctx.Done():
 			}
 		}
-	}
-	c.subscribers.Store(came, func(run *Run) { go follow(run) })
-	context.AfterFunc(ctx, func() { c.subscribers.Delete(came) })
+	})
 	return func(yield func(*runwirev1.Event, error) bool) {
 		defer cancel(nil)
 		for {

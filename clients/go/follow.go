@@ -9,12 +9,12 @@ import (
 	"slices"
 	"time"
 
+	runwirev1 "example.com/runwire/clients/go/runwire/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
-
-	runwirev1 "example.com/runwire/clients/go/runwire/v1"
 )
 
 const (
@@ -26,18 +26,14 @@ const (
 
 // What a broken connection looks like: a proxy that cuts a stream says any of these.
 var brokenCodes = []codes.Code{codes.Unavailable, codes.Internal, codes.Unknown, codes.Canceled}
-var errEnded = status.Error(codes.Unavailable, "the server ended the stream before the run")
 
 // reading is one reading of a run, over as many streams as it takes.
 type reading struct {
 	*Run
-	at *runwirev1.AttachRequest // how to go on
-	// The server answered; an event came.
-	isReached, hasEvent bool
-	// How many streams broke in a row; of the last one, whether anything happened, and the server's leave.
-	breaks  int
-	hasNews bool
-	leave   *runwirev1.Reconnect
+	at                  *runwirev1.AttachRequest // how to go on
+	isReached, hasEvent bool                     // the server answered; an event came
+	breaks              int                      // which break in a row the next one is
+	leave               *runwirev1.Reconnect     // what the last stream ended with
 }
 
 // Events yields the run's events, the completion last. Durable ones come exactly once, in order; the deltas of a message
@@ -46,16 +42,23 @@ func (r *Run) Events(ctx context.Context) iter.Seq2[*runwirev1.Event, error] {
 	return func(yield func(*runwirev1.Event, error) bool) {
 		reading := reading{Run: r, at: proto.CloneOf(r.attach)}
 		for err := reading.read(ctx, yield); err != nil; err = reading.read(ctx, yield) {
-			delay, goesOn := reading.broke(err)
-			if ctx.Err() != nil || !goesOn {
+			if ctx.Err() != nil || !reading.goesOn(status.Convert(err)) {
 				yield(nil, cmp.Or(ctx.Err(), Translate(err)))
 				return
 			}
+			delay := time.Duration(float64(min(delayFirst<<reading.breaks, delayMax)) * (0.5 + rand.Float64()/2))
+			if reading.leave != nil && reading.breaks == 1 {
+				delay = 0
+			}
 			select {
-			case <-time.After(delay):
-				r.client.reconnect(ctx)
+			case <-time.After(delay + reading.leave.GetDelay().AsDuration()):
 			case <-ctx.Done():
 			}
+			// Calls fail at once while gRPC waits before it connects again: it shall try now, and gets a moment for it.
+			moment, cancel := context.WithTimeout(ctx, delayFirst)
+			r.client.connection.ResetConnectBackoff()
+			r.client.connection.WaitForStateChange(moment, connectivity.TransientFailure)
+			cancel()
 		}
 	}
 }
@@ -64,22 +67,20 @@ func (r *Run) Events(ctx context.Context) iter.Seq2[*runwirev1.Event, error] {
 func (r *reading) read(caller context.Context, yield func(*runwirev1.Event, error) bool) error {
 	ctx, cancel := context.WithCancel(caller)
 	defer cancel()
-	r.hasNews, r.leave = false, nil
+	r.leave, r.breaks = nil, r.breaks+1
 	stream, response, err := r.open(ctx)
 	if err != nil {
 		return err
 	}
 	if header, _ := stream.Header(); len(header.Get("x-request-id")) > 0 {
 		r.isReached = true
-		if r.accepted != nil && r.accepted() {
+		if r.isSent && r.request.SessionId != "" {
 			return nil
 		}
 	}
-	for caller.Err() == nil {
-		if err := stream.RecvMsg(response); err == io.EOF && !r.hasNews {
+	for hasNews := false; caller.Err() == nil; {
+		if err := stream.RecvMsg(response); err == io.EOF && !hasNews {
 			return nil // it began behind the completion
-		} else if err == io.EOF {
-			return errEnded
 		} else if err != nil {
 			return err
 		}
@@ -87,19 +88,16 @@ func (r *reading) read(caller context.Context, yield func(*runwirev1.Event, erro
 		r.at.AfterSequence, r.isReached, r.hasEvent = max(r.at.AfterSequence, event.GetSequence()), true, true
 		switch payload := event.GetPayload().(type) {
 		case *runwirev1.Event_CaughtUp:
+			continue
 		case *runwirev1.Event_Reconnect:
 			r.leave = payload.Reconnect
-			return errEnded
-		case *runwirev1.Event_Heartbeat:
-			r.hasNews = true
-		default:
-			r.hasNews = true
-			if session := event.GetRunStarted().GetRun().GetSession(); session != nil && r.began != nil {
-				r.began(session.SessionId)
-			}
-			if !yield(event, nil) || event.GetCompletion() != nil {
-				return nil
-			}
+			return status.Error(codes.Unavailable, "the server keeps sending its readers away")
+		case *runwirev1.Event_RunStarted:
+			r.began(payload.RunStarted.GetRun().GetSession().GetSessionId())
+		}
+		hasNews, r.breaks = true, 1
+		if event.GetHeartbeat() == nil && (r.isSent || !yield(event, nil) || event.GetCompletion() != nil) {
+			return nil
 		}
 	}
 	return caller.Err()
@@ -120,20 +118,9 @@ func (r *reading) open(ctx context.Context) (grpc.ClientStream, interface{ GetEv
 	return stream, new(runwirev1.RunResponse), err
 }
 
-// broke counts a break, and says how long to wait after it, and whether to go on at all.
-func (r *reading) broke(err error) (time.Duration, bool) {
-	if r.hasNews {
-		r.breaks = 0
-	}
-	r.breaks++
-	found := status.Convert(err)
+func (r *reading) goesOn(broken *status.Status) bool {
 	// A deadline has ended the run, too, if the server had it: its completion is in the log.
-	isBreak := slices.Contains(brokenCodes, found.Code()) || r.hasEvent && found.Code() == codes.DeadlineExceeded
-	isServersWord := found.Code() != codes.Unavailable && len(found.Proto().GetDetails()) > 0
-	isOneTooMany := r.breaks >= breaksMax || !r.isReached && r.breaks >= firstBreaksMax
-	delay := time.Duration(float64(min(delayFirst<<r.breaks, delayMax)) * (0.5 + rand.Float64()/2))
-	if r.leave != nil && r.breaks == 1 {
-		delay = 0
-	}
-	return delay + r.leave.GetDelay().AsDuration(), isBreak && !isServersWord && !isOneTooMany
+	isBreak := slices.Contains(brokenCodes, broken.Code()) || r.hasEvent && broken.Code() == codes.DeadlineExceeded
+	isServersWord := broken.Code() != codes.Unavailable && len(broken.Proto().GetDetails()) > 0
+	return isBreak && !isServersWord && r.breaks < breaksMax && (r.isReached || r.breaks < firstBreaksMax)
 }

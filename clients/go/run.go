@@ -8,171 +8,165 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	runwirev1 "example.com/runwire/clients/go/runwire/v1"
 )
 
 // Run is one run. It can be read any number of times, also at the same time: each reading begins where the run does (or
-// where [Client.Attach] says), continues over connections that break, and ends with the context's error when that is
-// done. Errors of all: [CallError].
+// where [Client.Attach] says), goes on when connections break, and ends with the context's error when that is done.
+// Errors of all: [CallError]; io.ErrUnexpectedEOF for what was over before where reading began, or never came.
 type Run struct {
 	RequestID string
 	// Timeout is the deadline of the call that starts the run: the server ends the run by it, TIMED_OUT, and readers see
 	// that end. Set it before reading. Zero: only the context's, which ends the reading, too.
 	Timeout time.Duration
-
 	client  *Client
 	request *runwirev1.RunRequest // nil when it was started elsewhere
 	attach  *runwirev1.AttachRequest
-	// Called when the server has the run, to ask whether that is enough; and when the run has begun. May be called again.
-	accepted func() bool
-	began    func(sessionID string)
+	began   func(sessionID string) // may be called again
+	isSent  bool                   // reading ends when the server has the run, and its session is known
+}
+
+// from returns the run, attached to after that sequence.
+func (r *Run) from(after int64, stream *runwirev1.StreamOptions) *Run {
+	at := &runwirev1.AttachRequest{AppName: r.attach.AppName, RequestId: r.RequestID, AfterSequence: after, Stream: stream}
+	return r.client.Attach(at)
 }
 
 // Deltas yields the assistant's text piece by piece, each once, whatever the connection did.
 func (r *Run) Deltas(ctx context.Context) iter.Seq2[string, error] {
-	return pick(r.steps(ctx, false), func(s step) (string, bool) { return s.fresh, s.fresh != "" && s.Role != tool })
+	return pick(ctx, r, false, nil, func(s step) (string, bool) { return s.fresh, s.fresh != "" && s.Role != tool })
 }
 
-// Messages yields each message when it is whole: those of the assistant, and the results of tools. Errors:
-// [RunEndedError] at the end, too.
+// Messages yields each message of the assistant and of tools when it is whole. Errors: [RunEndedError], at the end.
 func (r *Run) Messages(ctx context.Context) iter.Seq2[*runwirev1.Message, error] {
-	return pick(r.steps(ctx, true), func(s step) (*runwirev1.Message, bool) { return s.whole, s.whole != nil })
+	return pick(ctx, r, true, nil, func(s step) (*runwirev1.Message, bool) { return s.whole, s.whole != nil })
 }
 
 // MessageStreams yields a stream for each of those messages as soon as it begins. Errors: as Messages.
 func (r *Run) MessageStreams(ctx context.Context) iter.Seq2[*MessageStream, error] {
-	return pick(r.steps(ctx, true), func(s step) (*MessageStream, bool) { return s.MessageStream, s.isNew })
+	return pick(ctx, r, true, nil, func(s step) (*MessageStream, bool) { return s.MessageStream, s.isNew })
 }
 
-// Result reads to the end, and returns how the run ended; io.ErrUnexpectedEOF when that was before where reading began.
-func (r *Run) Result(ctx context.Context) (*runwirev1.Completion, error) {
-	for event, err := range r.Events(ctx) {
-		if completion := event.GetCompletion(); completion != nil || err != nil {
-			return completion, err
-		}
-	}
-	return nil, io.ErrUnexpectedEOF
-}
-
-// Text reads to the end, and returns the text of the last message. Errors: [RunEndedError], and as Result.
-func (r *Run) Text(ctx context.Context) (string, error) {
-	text := ""
+// Text reads to the end, and returns the text of the last message. Errors: [RunEndedError].
+func (r *Run) Text(ctx context.Context) (text string, err error) {
 	for event, err := range r.Events(ctx) {
 		if said := event.GetMessage().GetMessage(); said.GetRole() == assistant {
 			text = cmp.Or(said.Content, text)
 		}
-		if completion := event.GetCompletion(); completion != nil || err != nil {
-			return cmp.Or(completion.GetMessage().GetContent(), text), cmp.Or(err, endingError(completion))
+		if end := event.GetCompletion(); end != nil || err != nil {
+			return cmp.Or(end.GetMessage().GetContent(), text), cmp.Or(err, endingError(event))
 		}
 	}
 	return "", io.ErrUnexpectedEOF
 }
 
+// Result reads to the end, and returns how the run ended.
+func (r *Run) Result(ctx context.Context) (*runwirev1.Completion, error) {
+	for event, err := range r.Events(ctx) {
+		if end := event.GetCompletion(); end != nil || err != nil {
+			return end, err
+		}
+	}
+	return nil, io.ErrUnexpectedEOF
+}
+
 // MessageStream is one message of a run, from its first piece on. It can be read late, again, and by many: each reading
 // follows the run from where the message began. Errors: [CallError], [RunEndedError].
 type MessageStream struct {
-	ID    string // a tool's result has that of its call
-	Role  runwirev1.Role
-	run   *Run
-	after int64
+	ID   string // a tool's result has that of its call
+	Role runwirev1.Role
+	run  *Run // from where the message began
 }
 
 // Pieces yields the text piece by piece, until the message is whole. No more come when the server takes back what was
 // yielded (a plugin changed the message, another attempt wrote it anew): only Message has the truth then.
 func (s *MessageStream) Pieces(ctx context.Context) iter.Seq2[string, error] {
-	return pick(s.steps(ctx), func(s step) (string, bool) { return s.fresh, s.fresh != "" })
+	return pick(ctx, s.run, true, s, func(s step) (string, bool) { return s.fresh, s.fresh != "" })
 }
 
-// Message waits for the whole message. Errors: [ErrMessageCut], too.
+// Message waits for the whole message.
 func (s *MessageStream) Message(ctx context.Context) (*runwirev1.Message, error) {
-	for step, err := range s.steps(ctx) {
-		if step.whole != nil || err != nil {
-			return step.whole, err
-		}
+	for whole, err := range pick(ctx, s.run, true, s, func(s step) (*runwirev1.Message, bool) { return s.whole, s.whole != nil }) {
+		return whole, err
 	}
-	return nil, ErrMessageCut
-}
-
-// steps yields those of this message, until it is whole.
-func (s *MessageStream) steps(ctx context.Context) iter.Seq2[step, error] {
-	at := proto.CloneOf(s.run.attach)
-	at.AfterSequence = s.after
-	return func(yield func(step, error) bool) {
-		for step, err := range s.run.client.Attach(at).steps(ctx, true) {
-			isOurs := err != nil || step.Role == s.Role && step.ID == s.ID
-			if isOurs && (!yield(step, err) || step.whole != nil) {
-				return
-			}
-		}
-	}
+	return nil, io.ErrUnexpectedEOF
 }
 
 const assistant, tool = runwirev1.Role_ROLE_ASSISTANT, runwirev1.Role_ROLE_TOOL
 
-// step is what an event says of a message. The stream is as it is when the message begins here.
+// step is what an event says of a message.
 type step struct {
-	*MessageStream
-	isNew bool
-	fresh string // what is new of the text
-	whole *runwirev1.Message
+	*MessageStream        // as it is when the message begins here
+	isNew          bool   // which it does
+	fresh          string // what is new of the text
+	whole          *runwirev1.Message
 }
 
-// steps yields what the events say of messages; at the end, if it shall, an error unless the run ended well.
-func (r *Run) steps(ctx context.Context, raises bool) iter.Seq2[step, error] {
-	return func(yield func(step, error) bool) {
+// pick yields what choose picks of a run's steps, or only of those of one message, until that is whole; at the end, if it
+// shall, an error unless the run ended well.
+func pick[T any](
+	ctx context.Context, r *Run, raises bool, only *MessageStream, choose func(step) (T, bool),
+) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		open := map[string][]rune{}
 		for event, err := range r.Events(ctx) {
-			isWanted := tell(event, func(role runwirev1.Role, id string, offset int64, piece string, whole *runwirev1.Message) bool {
-				known, isOpen := open[role.String()+id]
-				grown, fresh := grow(known, offset, []rune(piece), whole != nil)
-				if open[role.String()+id] = grown; whole != nil {
-					delete(open, role.String()+id)
+			for _, step := range r.steps(event, open) {
+				if only != nil && (step.ID != only.ID || step.Role != only.Role) {
+					continue
 				}
-				// From one before the event, which may be the whole of the message itself.
-				stream := &MessageStream{id, role, r, max(event.Sequence-1, 0)}
-				return yield(step{stream, !isOpen, fresh, whole}, nil)
-			})
-			if raises {
-				err = cmp.Or(err, endingError(event.GetCompletion()))
+				if picked, isPicked := choose(step); isPicked && !yield(picked, nil) || only != nil && step.whole != nil {
+					return
+				}
 			}
-			if !isWanted || err != nil && !yield(step{MessageStream: &MessageStream{}}, err) {
+			if raises {
+				err = cmp.Or(err, endingError(event))
+			}
+			if err != nil {
+				yield(*new(T), err)
 				return
 			}
 		}
 	}
 }
 
-// tell calls show with what the event says of messages: a piece of the text of one, or the whole of it. It stops when
-// that returns false, and returns that.
-func tell(event *runwirev1.Event, show func(runwirev1.Role, string, int64, string, *runwirev1.Message) bool) bool {
+// steps tells what an event says of messages. Of those that are not whole yet, the texts are open.
+func (r *Run) steps(event *runwirev1.Event, open map[string][]rune) (steps []step) {
+	add := func(role runwirev1.Role, id string, offset int64, piece string, whole *runwirev1.Message) {
+		key := role.String() + id
+		known, isOpen := open[key]
+		grown, fresh := grow(known, offset, []rune(piece), whole != nil)
+		if open[key] = grown; whole != nil {
+			delete(open, key)
+		}
+		// From before the event, which may be the whole message.
+		stream := &MessageStream{id, role, r.from(max(event.Sequence-1, 0), r.attach.Stream)}
+		steps = append(steps, step{stream, !isOpen, fresh, whole})
+	}
 	switch payload := event.GetPayload().(type) {
 	case *runwirev1.Event_TextDelta:
-		return show(assistant, payload.TextDelta.MessageId, payload.TextDelta.Offset, payload.TextDelta.Text, nil)
+		add(assistant, payload.TextDelta.MessageId, payload.TextDelta.Offset, payload.TextDelta.Text, nil)
 	case *runwirev1.Event_ReasoningDelta:
-		return show(assistant, payload.ReasoningDelta.MessageId, 0, "", nil)
+		add(assistant, payload.ReasoningDelta.MessageId, 0, "", nil)
 	case *runwirev1.Event_ToolCallDelta:
-		return show(assistant, payload.ToolCallDelta.MessageId, 0, "", nil)
+		add(assistant, payload.ToolCallDelta.MessageId, 0, "", nil)
 	case *runwirev1.Event_ToolOutputDelta:
 		output := payload.ToolOutputDelta
-		return show(tool, output.ToolCallId, output.Offset, output.Text, nil)
+		add(tool, output.ToolCallId, output.Offset, output.Text, nil)
 	case *runwirev1.Event_ToolResults:
-		for _, result := range payload.ToolResults.Results {
-			said := &runwirev1.Message{Role: tool, Content: result.Content, ToolCallId: result.ToolCallId, ToolName: result.ToolName}
-			if !show(tool, result.ToolCallId, 0, result.Content, said) {
-				return false
-			}
+		for _, said := range payload.ToolResults.Results {
+			whole := &runwirev1.Message{Role: tool, Content: said.Content, ToolCallId: said.ToolCallId, ToolName: said.ToolName}
+			add(tool, said.ToolCallId, 0, said.Content, whole)
 		}
 	case *runwirev1.Event_Message:
 		said := payload.Message.Message
-		isAnswer := said.GetRole() != runwirev1.Role_ROLE_USER && said.GetRole() != runwirev1.Role_ROLE_SYSTEM
-		return !isAnswer || show(said.GetRole(), payload.Message.MessageId, 0, said.GetContent(), said)
+		if said.GetRole() != runwirev1.Role_ROLE_USER && said.GetRole() != runwirev1.Role_ROLE_SYSTEM {
+			add(said.GetRole(), payload.Message.MessageId, 0, said.GetContent(), said)
+		}
 	}
-	return true
+	return steps
 }
 
-// grow adds a piece to a text, and returns that, and what is new of it: nothing if it does not agree with what is known.
+// grow adds a piece to what is known of a text, and returns what is new; nothing if they do not agree.
 func grow(known []rune, offset int64, piece []rune, isWhole bool) (grown []rune, fresh string) {
 	if offset > int64(len(known)) {
 		return known, "" // the whole will fill the gap
@@ -184,13 +178,9 @@ func grow(known []rune, offset int64, piece []rune, isWhole bool) (grown []rune,
 	return append(known, piece[both:]...), string(piece[both:])
 }
 
-// pick yields what choose picks of each step, if it does, and the errors.
-func pick[T any](steps iter.Seq2[step, error], choose func(step) (T, bool)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for step, err := range steps {
-			if picked, isPicked := choose(step); (isPicked || err != nil) && !yield(picked, err) {
-				return
-			}
-		}
+func endingError(event *runwirev1.Event) error {
+	if end := event.GetCompletion(); end != nil && end.Outcome != runwirev1.Outcome_OUTCOME_COMPLETED {
+		return &RunEndedError{end}
 	}
+	return nil
 }
