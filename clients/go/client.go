@@ -25,18 +25,18 @@ import (
 // Client is a connection to a server. The generated clients are there for all that the face does not do: their unary
 // calls return a [CallError], and end after 30 s unless their context has a deadline. Safe for concurrent use.
 type Client struct {
-	Runner     runwirev1.RunnerServiceClient
-	Sessions   runwirev1.SessionServiceClient
-	Agents     runwirev1.AgentServiceClient
-	connection *grpc.ClientConn
+	Runner   runwirev1.RunnerServiceClient
+	Sessions runwirev1.SessionServiceClient
+	Agents   runwirev1.AgentServiceClient
+	*grpc.ClientConn
 }
 
-// NewClient returns a client of the server at host:port. It connects when first used; without TLS, unless the options say
-// otherwise: they come after the client's own, and win.
+// NewClient returns a client of the server at host:port. It connects when first used; without TLS, unless the options
+// say otherwise: they come after the client's own, and win.
 func NewClient(target string, options ...grpc.DialOption) (*Client, error) {
 	// gRPC's own delays grow to two minutes, and all calls fail while they last.
 	delays := backoff.Config{BaseDelay: delayFirst, Multiplier: 2, Jitter: 0.2, MaxDelay: 2 * time.Second}
-	connection, err := grpc.NewClient(target, append([]grpc.DialOption{
+	c, err := grpc.NewClient(target, append([]grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 60 * time.Second, Timeout: 20 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: delays, MinConnectTimeout: 20 * time.Second}),
@@ -46,17 +46,12 @@ func NewClient(target string, options ...grpc.DialOption) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
-		runwirev1.NewRunnerServiceClient(connection), runwirev1.NewSessionServiceClient(connection),
-		runwirev1.NewAgentServiceClient(connection), connection,
-	}, nil
+	runner, sessions := runwirev1.NewRunnerServiceClient(c), runwirev1.NewSessionServiceClient(c)
+	return &Client{runner, sessions, runwirev1.NewAgentServiceClient(c), c}, nil
 }
 
-// Close closes the connection. Whoever reads comes to an end, with an error.
-func (c *Client) Close() error { return c.connection.Close() }
-
-// Run returns the run of that request, which starts when it is first read. An empty request id is made here, so that the
-// call may be repeated: the second one joins the run.
+// Run returns the run of that request, which starts when it is first read. An empty request id is made here, so that
+// the call may be repeated: the second one joins the run.
 func (c *Client) Run(request *runwirev1.RunRequest) *Run {
 	request = proto.CloneOf(request)
 	request.RequestId = cmp.Or(request.RequestId, uuid.NewString())
@@ -86,9 +81,8 @@ func callUnary(
 	return Translate(invoke(ctx, method, request, reply, connection, options...))
 }
 
-// CallError is a call that was refused, or could not be made; the status has the code and the message. The reason is
-// stable, in UPPER_SNAKE_CASE, and empty when there is none; the violations are what is wrong with which fields. It is
-// context.Canceled or context.DeadlineExceeded, too, as errors.Is sees it, when it has that code.
+// CallError is a call that was refused, or could not be made; the status has the code and the message. The reason is in
+// UPPER_SNAKE_CASE, or empty; the violations are the wrong fields. [errors.Is] finds the context's errors in it.
 type CallError struct {
 	*status.Status
 	Reason     string
@@ -109,12 +103,10 @@ func Translate(err error) error {
 	}
 	made := &CallError{Status: found}
 	for _, detail := range found.Details() {
-		switch detail := detail.(type) {
-		case *errdetails.ErrorInfo:
-			made.Reason = detail.Reason
-		case *errdetails.BadRequest:
-			made.Violations = detail.FieldViolations
-		}
+		info, _ := detail.(*errdetails.ErrorInfo)
+		bad, _ := detail.(*errdetails.BadRequest)
+		made.Reason = cmp.Or(made.Reason, info.GetReason())
+		made.Violations = append(made.Violations, bad.GetFieldViolations()...)
 	}
 	return made
 }

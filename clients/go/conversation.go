@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	runwirev1 "example.com/runwire/clients/go/runwire/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // Conversation is a session to talk in: ask and wait, or send now and listen elsewhere. Safe for concurrent use.
@@ -32,9 +31,8 @@ func (c *Conversation) SessionID() string { return *c.sessionID.Load() }
 
 // Run returns a run in this conversation, see [Client.Run]. User and session are filled in.
 func (c *Conversation) Run(request *runwirev1.RunRequest) *Run {
-	request = proto.CloneOf(request)
-	request.UserId, request.SessionId = c.userID, c.SessionID()
 	run := c.client.Run(request)
+	run.request.UserId, run.request.SessionId = c.userID, c.SessionID()
 	announce := sync.OnceFunc(func() {
 		c.subscribers.Range(func(_, follow any) bool { go follow.(func(*Run))(run); return true })
 	})
@@ -50,8 +48,8 @@ func (c *Conversation) Chat(ctx context.Context, request *runwirev1.RunRequest) 
 	return c.Run(request).Text(ctx)
 }
 
-// Send starts a detached run, which nobody need follow, and returns its request id once the server has it. It may wait for
-// another run of the session; Subscribe shows what it does. Errors: [CallError].
+// Send starts a detached run, which nobody need follow, and returns its request id once the server has it; the run may
+// wait for another one of the session. Errors: [CallError].
 func (c *Conversation) Send(ctx context.Context, request *runwirev1.RunRequest) (requestID string, err error) {
 	select {
 	case c.sending <- struct{}{}:
@@ -59,11 +57,9 @@ func (c *Conversation) Send(ctx context.Context, request *runwirev1.RunRequest) 
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	request = proto.CloneOf(request)
-	request.Options = cmp.Or(request.Options, &runwirev1.RunOptions{})
-	request.Options.DetachedCancel = true
 	run := c.Run(request)
-	run.isSent = true
+	run.request.Options = cmp.Or(run.request.Options, &runwirev1.RunOptions{})
+	run.request.Options.DetachedCancel, run.isSent = true, true
 	for _, err := range run.Events(ctx) {
 		return "", err
 	}
@@ -71,9 +67,9 @@ func (c *Conversation) Send(ctx context.Context, request *runwirev1.RunRequest) 
 	return run.RequestID, nil
 }
 
-// Subscribe yields the events of all runs that begin through this conversation from now on, mixed, as they come, until the
-// context is done or the loop is left; range over it once. Without channels all are shown; the server filters, but always
-// sends the first and the last event of a run, errors and approvals. Errors: [CallError].
+// Subscribe yields the events of all runs that begin through this conversation from now on, mixed, until the context is
+// done or the loop is left; range over it once. Whatever the channels (none: all), the first and the last event of a run,
+// errors and approvals come. Errors: [CallError].
 func (c *Conversation) Subscribe(ctx context.Context, channels ...runwirev1.Channel) iter.Seq2[*runwirev1.Event, error] {
 	came := make(chan *runwirev1.Event)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -92,15 +88,13 @@ func (c *Conversation) Subscribe(ctx context.Context, channels ...runwirev1.Chan
 	})
 	return func(yield func(*runwirev1.Event, error) bool) {
 		defer cancel(nil)
-		for {
+		for isWanted := true; isWanted; {
 			select {
+			case event := <-came:
+				isWanted = yield(event, nil)
 			case <-ctx.Done():
 				yield(nil, context.Cause(ctx))
 				return
-			case event := <-came:
-				if !yield(event, nil) {
-					return
-				}
 			}
 		}
 	}
