@@ -23,7 +23,7 @@ import (
 )
 
 // Client is a connection to a server. The generated clients are there for all that the face does not do: their unary
-// calls return a [CallError], and end after 30 s unless their context has a deadline. Safe for concurrent use.
+// calls return a [CallError], and end after 30 s unless their context has a deadline. Safe for concurrent use; Close it.
 type Client struct {
 	Runner   runwirev1.RunnerServiceClient
 	Sessions runwirev1.SessionServiceClient

@@ -61,7 +61,7 @@ func (c *Conversation) Send(ctx context.Context, request *runwirev1.RunRequest) 
 	run.request.Options = cmp.Or(run.request.Options, &runwirev1.RunOptions{})
 	run.request.Options.DetachedCancel, run.isSent = true, true
 	for _, err := range run.Events(ctx) {
-		return "", err
+		return "", err // an event does not come, see isSent
 	}
 	run.began(c.SessionID())
 	return run.RequestID, nil

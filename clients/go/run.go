@@ -187,7 +187,8 @@ type MessageStream struct {
 // Pieces yields the text piece by piece, until the message is whole. No more come when the server takes back what was
 // yielded, as when a plugin changes the message: only Message has the truth then.
 func (s *MessageStream) Pieces(ctx context.Context) iter.Seq2[string, error] {
-	return pick(ctx, s.run.from(s.after, s.run.attach.Stream), true, s, func(s step) (string, bool) { return s.fresh, s.fresh != "" })
+	fresh := func(s step) (string, bool) { return s.fresh, s.fresh != "" }
+	return pick(ctx, s.run.from(s.after, s.run.attach.Stream), true, s, fresh)
 }
 
 // Message waits for the whole message.

@@ -41,5 +41,7 @@ func stream(ctx context.Context, target, question string) error {
 		fmt.Print(piece)
 	}
 	fmt.Println()
-	return nil
+	// Deltas end when the run does, however that was. Who reads it again is told.
+	_, err = run.Text(ctx)
+	return err
 }
