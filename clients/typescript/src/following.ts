@@ -1,55 +1,40 @@
 /** One reader's way through a run's events, over as many calls as it takes. */
-
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { Code } from "@connectrpc/connect";
-
-import { pause } from "./connection.js";
-import { CallError } from "./errors.js";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { CallError, linked, pause } from "./calls.js";
 import type { Event } from "./v1/event_pb.js";
 
-// So many streams may break, one after the other and without an event, before the reader gives up.
-const BREAKS_MAX = 8;
-// A server that was never reached is more likely not there than gone for a moment.
-const FIRST_BREAKS_MAX = 3;
-const DELAY_FIRST_MS = 100;
-const DELAY_MAX_MS = 5_000;
+const BREAKS_MAX = 8; // One after the other and without an event.
+const FIRST_BREAKS_MAX = 3; // A server that was never reached is more likely not there than gone for a moment.
+const [DELAY_FIRST_MS, DELAY_MAX_MS] = [100, 5_000];
 const BROKEN = [Code.Unavailable, Code.Internal, Code.Unknown, Code.Canceled];
+// Browsers have no pings; a server that has nothing to say sends a heartbeat each 15 s, or each 60 s if asked to.
+const SILENCE_MAX_MS = 80_000;
+const SILENCE = new ConnectError("the server has nothing to say", Code.Unavailable);
 
-/** How to get at a run's events: an answer of Run or of Attach. */
-export interface Source {
-  /** Absent where a run is only attached to. */
-  readonly run?: (signal: AbortSignal) => Promise<EventStream>;
-  readonly attach: (afterSequence: bigint, signal: AbortSignal) => Promise<EventStream>;
-  readonly afterSequence: bigint;
-  readonly signal: AbortSignal | undefined;
-}
-
-interface EventStream {
-  readonly header: Headers;
-  readonly message: AsyncIterable<{ readonly event?: Event }>;
-}
+export type Open = (signal: AbortSignal, afterSequence: bigint) => Promise<Answer>;
+export type Followed = AsyncGenerator<Event | undefined>;
+type Answer = { readonly header: Headers; readonly message: AsyncIterable<{ event?: Event }> };
 
 /**
  * Yields a run's events to its completion, whatever the connection does; undefined means that the server has the run.
  * Leaving it cancels the call. Throws the signal's reason, or CallError: refused, or not to be reached for long.
  */
-export async function* follow({ run, attach, afterSequence, signal }: Source): AsyncGenerator<Event | undefined, void> {
-  let [sequence, breaks, isReached, hasNews] = [afterSequence, 0, false, false];
+export async function* follow(start: Open, attach: Open, sequence: bigint, signal?: AbortSignal): Followed {
+  let [breaks, isReached, hasNews] = [0, false, false];
   for (;;) {
+    let failure = new CallError(SILENCE);
     let awayMs: number | undefined;
-    let failure = new CallError(Code.Unavailable, "the server ends streams without an event");
-    const call = new AbortController();
-    const abort = () => call.abort(signal?.reason);
-    signal?.throwIfAborted();
-    signal?.addEventListener("abort", abort);
+    const call = linked(signal);
+    const silence = () => call.abort(SILENCE);
+    let timer = setTimeout(silence, SILENCE_MAX_MS);
     try {
-      // Run may be repeated: it joins the run that is there, and makes the one that is not.
-      const stream = await (run && sequence === 0n ? run(call.signal) : attach(sequence, call.signal));
-      if (stream.header.has("x-request-id")) {
-        isReached = true;
-        yield undefined;
-      }
-      for await (const { event } of stream.message) {
+      const { header, message } = await (sequence === 0n ? start : attach)(call.signal, sequence);
+      isReached ||= header.has("x-request-id");
+      if (isReached) yield undefined;
+      for await (const { event } of message) {
+        clearTimeout(timer);
+        timer = setTimeout(silence, SILENCE_MAX_MS);
         if (!event) continue;
         isReached = true;
         if (event.sequence > sequence) sequence = event.sequence;
@@ -67,27 +52,22 @@ export async function* follow({ run, attach, afterSequence, signal }: Source): A
       if (!hasNews && awayMs === undefined) return;
     } catch (error) {
       signal?.throwIfAborted();
-      if (!(error instanceof CallError) || !isBroken(error, hasNews)) throw error;
-      failure = error;
+      failure = new CallError(error);
+      if (!isBroken(failure, hasNews)) throw failure;
     } finally {
-      signal?.removeEventListener("abort", abort);
+      clearTimeout(timer);
       call.abort();
     }
-    breaks++;
-    if (breaks >= (isReached ? BREAKS_MAX : FIRST_BREAKS_MAX)) throw failure;
-    await pause(awayMs !== undefined && breaks === 1 ? awayMs : (awayMs ?? 0) + delayMs(breaks), signal);
+    if (++breaks >= (isReached ? BREAKS_MAX : FIRST_BREAKS_MAX)) throw failure;
+    const delayMs = Math.min(DELAY_FIRST_MS * 2 ** breaks, DELAY_MAX_MS) * (0.5 + Math.random() / 2);
+    await pause((awayMs ?? 0) + (awayMs !== undefined && breaks === 1 ? 0 : delayMs), signal);
   }
-}
-
-/** How long to wait after so many breaks: exponential, with jitter. */
-export function delayMs(breaks: number): number {
-  return Math.min(DELAY_FIRST_MS * 2 ** breaks, DELAY_MAX_MS) * (0.5 + Math.random() / 2);
 }
 
 /** Whether the connection broke. A status with details is the server's own word, and final. */
 function isBroken({ code, cause }: CallError, hasNews: boolean): boolean {
   if (code === Code.Unavailable) return true;
-  if (cause?.metadata.has("grpc-status-details-bin")) return false;
+  if (cause.metadata.has("grpc-status-details-bin")) return false;
   // The caller's deadline took the stream; the run has ended by it, and its completion is in the log.
   return BROKEN.includes(code) || (code === Code.DeadlineExceeded && hasNews);
 }

@@ -1,55 +1,63 @@
 /** A run as its caller sees it: its events, its messages, its text, its end. */
-
-import { RunEndedError } from "./errors.js";
-import { follow, type Source } from "./following.js";
-import { type Said, said, Shown } from "./messages.js";
+import type { Followed } from "./following.js";
+import { type Said, said, showingOnce } from "./messages.js";
 import { type Message, Role } from "./v1/content_pb.js";
 import type { Completion, Event } from "./v1/event_pb.js";
 import { Outcome } from "./v1/run_pb.js";
 
+/** A run ended other than COMPLETED; `completion` says how, and why. */
+export class RunEndedError extends Error {
+  override readonly name = "RunEndedError";
+
+  constructor(readonly completion: Completion) {
+    const { outcome, error, cancelReason, stopReason } = completion;
+    super(`the run ended ${Outcome[outcome] ?? outcome}: ${error?.message || cancelReason || stopReason}`);
+  }
+}
+
 /**
- * One run. Whoever reads it follows it by a stream of its own, from the first event or the one after which the run was
- * attached to, now or later, as often as one likes; the first reader starts it. All throw CallError, and the reason of
- * the caller's signal; those of messages throw RunEndedError at the end. Leaving a reader does not cancel the run; the
- * server does, some seconds after nobody follows it any more, unless it is detached.
+ * Each reader follows the run by a stream of its own, now or later, as often as one likes; the first one starts it. All
+ * throw CallError, and the reason of the caller's signal; those of text and messages RunEndedError, too, at the end.
+ * Leaving one does not cancel the run; the server does, some seconds after the last one left, unless it is detached.
  */
 export class Run {
-  /** Empty until the run was seen to begin. */
+  /** Empty until a reader saw the run begin. */
   sessionId = "";
+  /** Hears from each reader that the server has the run, and that it begins. */
+  onNews: (() => void) | undefined;
 
-  /** Made by Client. `onNews` hears that the server has the run, and that it begins; from each reader. */
+  /** Made by Client. */
   constructor(
     readonly requestId: string,
-    private readonly source: Source,
     /** Asks the run to stop. Returns whether that changed anything. */
     readonly cancel: (reason?: string) => Promise<boolean>,
-    private readonly onNews: (run: Run) => void = () => {},
+    /** As `events`, but that undefined comes when the server has the run. */
+    readonly followed: () => Followed,
   ) {}
 
   /** Each durable event once, in order. Deltas may come again from their message's beginning. */
-  async *events(): AsyncGenerator<Event, void> {
-    for await (const event of this.follow()) if (event) yield event;
+  async *events(): AsyncGenerator<Event> {
+    for await (const event of this.followed()) {
+      if (event?.payload.case === "runStarted") this.sessionId = event.payload.value.run?.session?.sessionId ?? "";
+      if (!event || event.payload.case === "runStarted") this.onNews?.();
+      if (event) yield event;
+    }
   }
 
   /** The assistant's text, each piece once. */
-  async *deltas(): AsyncGenerator<string, void> {
-    const shown = new Shown();
+  async *deltas(): AsyncGenerator<string> {
+    const show = showingOnce();
     for await (const event of this.events()) {
-      if (event.payload.case === "completion") return;
-      for (const news of said(event)) {
-        const piece = news.role === Role.ASSISTANT ? shown.fresh(news) : "";
-        if (piece) yield piece;
-      }
+      for (const news of said(event)) if (news.role === Role.ASSISTANT && news.id) yield* show(news);
     }
   }
 
   /** The text of the last message, when the run has ended. */
   async text(): Promise<string> {
     let text = "";
-    for await (const { payload } of this.toGoodEnd()) {
-      const isLast = payload.case === "completion";
-      const message = isLast || payload.case === "message" ? payload.value.message : undefined;
-      if (message?.content && (isLast || message.role === Role.ASSISTANT)) text = message.content;
+    for await (const { payload: { case: kind, value } } of this.toGoodEnd()) {
+      if (kind === "message" && value.message?.role === Role.ASSISTANT) text = value.message.content || text;
+      if (kind === "completion") text = value.message?.content || text;
     }
     return text;
   }
@@ -61,35 +69,22 @@ export class Run {
   }
 
   /** The assistant's messages and the tools' results, each when it is whole. */
-  async *messages(): AsyncGenerator<Message, void> {
+  async *messages(): AsyncGenerator<Message> {
     for await (const event of this.toGoodEnd()) for (const { whole } of said(event)) if (whole) yield whole;
   }
 
   /** A stream for each of those messages, as soon as it begins. */
-  async *messageStreams(): AsyncGenerator<MessageStream, void> {
-    const known = new Set<string>();
+  async *messageStreams(): AsyncGenerator<MessageStream> {
+    const begun = new Set<string>();
     for await (const event of this.toGoodEnd()) {
       for (const news of said(event)) {
-        if (known.size === known.add(`${news.role} ${news.id}`).size) continue;
-        yield new MessageStream(news, event, () => this.toGoodEnd());
+        const isNew = begun.size < begun.add(`${news.role} ${news.id}`).size;
+        if (isNew) yield new MessageStream(news, event.attempt, () => this.toGoodEnd());
       }
     }
   }
 
-  /** Resolves when the server has the run, though others of its session may be before it; or when it has begun. */
-  async accepted(isBegun = false): Promise<void> {
-    for await (const _ of this.follow()) if (this.sessionId || !isBegun) return;
-  }
-
-  private async *follow(): AsyncGenerator<Event | undefined, void> {
-    for await (const event of follow(this.source)) {
-      if (event?.payload.case === "runStarted") this.sessionId = event.payload.value.run?.session?.sessionId ?? "";
-      if (!event || event.payload.case === "runStarted") this.onNews(this);
-      yield event;
-    }
-  }
-
-  private async *toGoodEnd(): AsyncGenerator<Event, void> {
+  private async *toGoodEnd(): AsyncGenerator<Event> {
     for await (const event of this.events()) {
       const end = event.payload.case === "completion" ? event.payload.value : undefined;
       if (end && end.outcome !== Outcome.COMPLETED) throw new RunEndedError(end);
@@ -99,39 +94,37 @@ export class Run {
 }
 
 /**
- * One message: iterate it for the pieces of its text, then ask for the whole; at once, later, again, any number at a
- * time. Until it was seen whole, each follows the run by itself, and throws what a reader of messages throws.
+ * One message: iterate it for the pieces of its text, then ask for the whole; at once, later, again, many at a time.
+ * Until it was seen whole, each reading follows the run by itself, and throws what the run's readers throw.
  */
-export class MessageStream implements AsyncIterable<string> {
+export class MessageStream {
   /** A tool's result has the id of its call. */
   readonly messageId: string;
   readonly role: Role;
   private whole: Message | undefined;
 
   /** Made by Run. */
-  constructor(begin: Said, private readonly first: Event, private readonly events: () => AsyncIterable<Event>) {
+  constructor(begin: Said, private readonly attempt: number, private readonly events: () => AsyncIterable<Event>) {
     ({ id: this.messageId, role: this.role, whole: this.whole } = begin);
   }
 
-  /** The whole message. Throws when there will be none: another attempt at the run says it anew, by another name. */
+  /** Throws when the message is never whole: another attempt at the run says it anew, in another message. */
   async message(): Promise<Message> {
     if (!this.whole) for await (const _ of this);
     if (!this.whole) throw new Error(`message ${this.messageId} was begun and never finished`);
     return this.whole;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<string, void> {
-    const known = this.whole;
-    if (known?.content) yield known.content;
-    if (known) return;
-    const shown = new Shown();
+  async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+    const { messageId, role, attempt, whole } = this;
+    const show = showingOnce();
+    if (whole) return yield* show({ id: messageId, role, whole });
     for await (const event of this.events()) {
-      if (this.role === Role.ASSISTANT && 0 < this.first.attempt && this.first.attempt < event.attempt) return;
+      if (role === Role.ASSISTANT && 0 < attempt && attempt < event.attempt) return;
       for (const news of said(event)) {
-        if (news.id !== this.messageId || news.role !== this.role) continue;
-        const piece = shown.fresh(news);
+        if (news.id !== messageId || news.role !== role) continue;
         this.whole ??= news.whole;
-        if (piece) yield piece;
+        yield* show(news);
         if (news.whole) return;
       }
     }
