@@ -77,3 +77,15 @@ def test_no_committed_lock_names_a_host() -> None:
     assert not {"uv.lock", "pylock.toml"} & {Path(name).name for name in locks}
     for name in locks:
         assert "://" not in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+def test_every_client_has_the_same_service_config() -> None:
+    shared = (ROOT / "clients" / "service_config.json").read_text(encoding="utf-8")
+    copies = [
+        path
+        for path in (ROOT / "clients").glob("*/**/service_config.json")
+        if not {"node_modules", "target", "dist"} & set(path.parts)
+    ]
+
+    assert copies
+    assert {path.read_text(encoding="utf-8") for path in copies} == {shared}

@@ -46,7 +46,7 @@ class Driver:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- closed by close
         self._process = subprocess.Popen(
             [DRIVERS / language / "start"],
             env=_ENVIRONMENT,

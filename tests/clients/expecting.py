@@ -13,7 +13,11 @@ _STREAM_ONLY = {"caught_up", "heartbeat", "reconnect"}
 
 
 def check(
-    expected: dict[str, Any], step: dict[str, Any], items: list[dict[str, Any]], done: dict[str, Any], desk: Desk
+    expected: dict[str, Any],
+    step: dict[str, Any],
+    items: list[dict[str, Any]],
+    done: dict[str, Any],
+    desk: Desk,
 ) -> None:
     """Compare. See scenarios/README.md for the words."""
     complaint = f"done: {done}, {len(items)} items"
@@ -77,7 +81,7 @@ class _Expecting:
         assert sum("piece" in item for item in seen.items) >= count
 
     @staticmethod
-    def whole(seen: _Seen, after_sequence: int | bool, request_id: str, desk: Desk) -> None:  # noqa: FBT001
+    def whole(seen: _Seen, after_sequence: int | bool, request_id: str, desk: Desk) -> None:
         """Every durable event after that sequence came once, in order, and none but these; the last is completion."""
         after = 0 if after_sequence is True else after_sequence
         log = desk.log(request_id)

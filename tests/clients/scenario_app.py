@@ -60,10 +60,7 @@ def _chunks(verb: str, said: list[str], messages: tuple[Message, ...]) -> Iterat
     rounds = _rounds(messages)
     if verb == "tell":
         yield from (TextChunk(word(number)) for number in range(1, int(asked[1]) + 1))
-    elif verb == "look" and rounds < int(asked[1]):
-        yield from _look(rounds + 1)
-        return
-    elif verb == "keep":
+    elif (verb == "look" and rounds < int(asked[1])) or verb == "keep":
         yield from _look(rounds + 1)
         return
     elif verb == "send" and not rounds:

@@ -115,7 +115,9 @@ class Desk:
         """Return the run once it has ended."""
         return self.until(request_id, lambda run: run.state in _ENDED)
 
-    def until(self, request_id: str, holds: Callable[[run_pb2.Run], bool], seconds: float = 30.0) -> run_pb2.Run:
+    def until(
+        self, request_id: str, holds: Callable[[run_pb2.Run], bool], seconds: float = 30.0
+    ) -> run_pb2.Run:
         """Return the run once it is so."""
         deadline = time.monotonic() + seconds
         while not holds(run := self.status(request_id)):

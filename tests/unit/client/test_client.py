@@ -26,6 +26,19 @@ async def test_a_call_that_takes_too_long_is_an_error() -> None:
     assert refused.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+async def test_a_call_that_may_be_repeated_is_when_the_server_is_away() -> None:
+    runner = ScriptedRunner()
+    runner.refusals += [grpc.StatusCode.UNAVAILABLE] * 3
+    async with serving(runner) as address, Client(address) as client:
+        assert (await client.cancel("r")).changed
+        runner.refusals += [grpc.StatusCode.UNAVAILABLE]
+        with pytest.raises(CallError) as refused:
+            await client.enqueue("r", "hi")
+
+    assert [request.request_id for request in runner.cancels] == ["r"]
+    assert refused.value.code is grpc.StatusCode.UNAVAILABLE
+
+
 async def test_lists_read_all_pages() -> None:
     async with serving(ScriptedRunner()) as address, Client(address) as client:
         found = [run.request_id async for run in client.runs()]

@@ -13,7 +13,7 @@ from runwire.v1 import event_pb2, run_pb2
 from runwire.v1 import runner_service_pb2 as pb
 from runwire.v1 import session_service_pb2 as spb
 
-STEP_SECONDS = 110.0
+STEP_SECONDS = 600.0
 
 
 def say(**line: Any) -> None:
@@ -28,7 +28,7 @@ def encoded(message: Any) -> str:
     return base64.b64encode(message.SerializeToString()).decode()
 
 
-class Leave(Exception):
+class LeaveError(Exception):
     """The caller cancels."""
 
 
@@ -44,29 +44,34 @@ class Reading:
         say(**line, **self.tag)
         self.left -= 1
         if self.left == 0:
-            raise Leave
+            raise LeaveError
 
     async def all(self, run: Any) -> dict[str, Any]:
         if self.read == "text":
             return {"text": await run.text()}
-        if self.read == "events":
-            async for event in run:
-                self.item(event=encoded(event))
-        elif self.read == "deltas":
-            async for piece in run.deltas():
-                self.item(piece=piece)
-        elif self.read == "messages":
-            async for message in run.messages():
-                self.item(message=encoded(message))
-        elif self.read == "message_streams":
-            async for stream in run.message_streams():
-                await self.stream(stream)
-        else:
-            streams = [stream async for stream in run.message_streams()]
-            for stream in streams:
-                assert [piece async for piece in stream] is not None
-                await self.stream(stream)
+        await getattr(self, self.read)(run)
         return {}
+
+    async def events(self, run: Any) -> None:
+        async for event in run:
+            self.item(event=encoded(event))
+
+    async def deltas(self, run: Any) -> None:
+        async for piece in run.deltas():
+            self.item(piece=piece)
+
+    async def messages(self, run: Any) -> None:
+        async for message in run.messages():
+            self.item(message=encoded(message))
+
+    async def message_streams(self, run: Any) -> None:
+        async for stream in run.message_streams():
+            await self.stream(stream)
+
+    async def message_streams_late(self, run: Any) -> None:
+        for stream in [stream async for stream in run.message_streams()]:
+            _ = [piece async for piece in stream]
+            await self.stream(stream)
 
     async def stream(self, stream: Any) -> None:
         pieces = [piece async for piece in stream]
@@ -166,7 +171,7 @@ async def answered(driver: Driver, command: dict[str, Any]) -> dict[str, Any]:
     except RunEndedError as error:
         ended = {"outcome": outcome(error.completion), "stop_reason": error.completion.stop_reason}
         return {"error": {"kind": "ended", **ended}}
-    except Leave:
+    except LeaveError:
         return {"error": {"kind": "cancelled"}}
     except Exception as error:
         return {"error": {"kind": "bug", "message": repr(error)}}
