@@ -35,8 +35,7 @@ async function serve(folder) {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "runwire-envoy-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-const baseUrl = await serve(folder);
+const baseUrl = await serve(folder).finally(() => rmSync(folder, { recursive: true }));
 await drive((target) => {
   const routed = (next) => (request) => {
     request.header.set("x-target", target);

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-const STEP_MS = 110_000;
+const STEP_MS = 600_000;
 const { resolve } = createRequire(new URL("../../../../clients/typescript/package.json", import.meta.url));
 
 /** Imports the built package, by what it exports, or one that it needs. */
