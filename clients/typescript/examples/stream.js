@@ -12,7 +12,8 @@ try {
   for await (const stream of run.messageStreams()) {
     for await (const piece of stream) process.stdout.write(piece);
     const { toolName, toolCalls } = await stream.message();
-    console.log(toolName ? ` (${toolName})` : toolCalls.map((call) => `→ ${call.name}(${call.arguments})`).join("\n"));
+    const calls = toolCalls.map((call) => `→ ${call.name}(${call.arguments})`);
+    console.log(toolName ? ` (${toolName})` : calls.join("\n"));
   }
 } catch (error) {
   if (!(error instanceof RunEndedError)) throw error;

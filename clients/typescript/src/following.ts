@@ -26,15 +26,15 @@ export async function* follow(start: Open, attach: Open, sequence: bigint, signa
     let failure = new CallError(SILENCE);
     let awayMs: number | undefined;
     const call = linked(signal);
-    const silence = () => call.abort(SILENCE);
-    let timer = setTimeout(silence, SILENCE_MAX_MS);
+    const listen = () => setTimeout(() => call.abort(SILENCE), SILENCE_MAX_MS);
+    let timer = listen();
     try {
       const { header, message } = await (sequence === 0n ? start : attach)(call.signal, sequence);
-      isReached ||= header.has("x-request-id");
-      if (isReached) yield undefined;
+      const isAccepted = header.has("x-request-id");
+      isReached ||= isAccepted;
+      if (isAccepted) yield undefined;
       for await (const { event } of message) {
         clearTimeout(timer);
-        timer = setTimeout(silence, SILENCE_MAX_MS);
         if (!event) continue;
         isReached = true;
         if (event.sequence > sequence) sequence = event.sequence;
@@ -43,10 +43,10 @@ export async function* follow(start: Open, attach: Open, sequence: bigint, signa
           awayMs = payload.value.delay ? durationMs(payload.value.delay) : 0;
           break;
         }
-        if (payload.case === "caughtUp") continue;
-        [hasNews, breaks] = [true, 0];
-        if (payload.case !== "heartbeat") yield event;
+        if (payload.case !== "caughtUp") [hasNews, breaks] = [true, 0];
+        if (payload.case !== "caughtUp" && payload.case !== "heartbeat") yield event;
         if (payload.case === "completion") return;
+        timer = listen();
       }
       // It was attached to behind its completion.
       if (!hasNews && awayMs === undefined) return;

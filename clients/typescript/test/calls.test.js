@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
 import { Code, ConnectError } from "@connectrpc/connect";
 
@@ -69,4 +69,35 @@ test("an abort ends the wait before the next try, with its reason", async () => 
   await assert.rejects(follow(open, open, 0n, cancelling.signal).next(), (error) => error === "enough");
 
   assert.ok(Date.now() - begin < 90);
+});
+
+test("a server that is silent too long is a broken stream, a reader that takes its time is not", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const calls = [];
+  const open = async (call) => {
+    const aborted = new Promise((_, reject) => call.addEventListener("abort", () => reject(call.reason)));
+    aborted.catch(() => {});
+    async function* message() {
+      yield { event: { sequence: BigInt(calls.push(call)), payload: { case: "message" } } };
+      await aborted;
+    }
+    return { header: new Headers(), message: message() };
+  };
+  const later = async (milliseconds) => {
+    mock.timers.tick(milliseconds);
+    await new Promise(setImmediate);
+  };
+
+  const reader = follow(open, open, 0n);
+  await reader.next();
+  await later(100_000);
+  const next = reader.next();
+  await new Promise(setImmediate);
+  assert.equal(calls[0].aborted, false);
+  await later(80_000);
+  assert.equal(calls[0].aborted, true);
+  await later(5_000);
+  assert.equal((await next).value.sequence, 2n);
+  await reader.return();
+  mock.timers.reset();
 });

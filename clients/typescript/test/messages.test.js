@@ -13,7 +13,9 @@ test("offsets count code points, not halves of surrogate pairs", () => {
 });
 
 test("what is known already is left out when a stream begins again", () => {
-  assert.deepEqual(shown(delta(0, "a🦊"), delta(0, "a🦊b"), delta(3, "c"), delta(1, "🦊bc")), ["a🦊", "b", "c"]);
+  const news = [delta(0, "a🦊"), delta(0, "a🦊b"), delta(3, "c"), delta(1, "🦊bc")];
+
+  assert.deepEqual(shown(...news), ["a🦊", "b", "c"]);
 });
 
 test("what came between is shown when the message is whole", () => {

@@ -15,7 +15,7 @@ const { fromBinary, toBinary } = await load("@bufbuild/protobuf");
 const { MessageSchema } = await load("@runwire/client/v1/content_pb");
 const { EventSchema } = await load("@runwire/client/v1/event_pb");
 const { Outcome } = await load("@runwire/client/v1/run_pb");
-const { AttachRequestSchema, CancelRequestSchema, RunRequestSchema } = await load("@runwire/client/v1/runner_service_pb");
+const runner = await load("@runwire/client/v1/runner_service_pb");
 const { GetSessionRequestSchema } = await load("@runwire/client/v1/session_service_pb");
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -62,18 +62,19 @@ async function readAll(run, command, cancelling) {
     }
   };
   if (command.read === "text") return { text: await run.text() };
-  await Promise.all(command.readers ? Array.from({ length: command.readers }, (_, reader) => one({ reader })) : [one()]);
+  const tags = Array.from({ length: command.readers ?? 0 }, (_, reader) => ({ reader }));
+  await Promise.all((command.readers ? tags : [{}]).map(one));
   return {};
 }
 
 const operations = {
   run(client, command, cancelling) {
     const { signal } = cancelling;
-    const run = client.run(decoded(RunRequestSchema, command), { signal, deadlineMs: command.deadline_ms });
+    const run = client.run(decoded(runner.RunRequestSchema, command), { signal, deadlineMs: command.deadline_ms });
     return readAll(run, command, cancelling);
   },
   attach(client, command, cancelling) {
-    const run = client.attach(decoded(AttachRequestSchema, command), { signal: cancelling.signal });
+    const run = client.attach(decoded(runner.AttachRequestSchema, command), { signal: cancelling.signal });
     return readAll(run, command, cancelling);
   },
   async chat(client, { user_id: userId, session_id: sessionId = "", messages }, { signal }) {
@@ -94,7 +95,7 @@ const operations = {
     return {};
   },
   async cancel(client, command) {
-    return { changed: (await client.runner.cancel(decoded(CancelRequestSchema, command))).changed };
+    return { changed: (await client.runner.cancel(decoded(runner.CancelRequestSchema, command))).changed };
   },
   async get_session(client, command) {
     const { events } = await client.sessions.getSession(decoded(GetSessionRequestSchema, command));
