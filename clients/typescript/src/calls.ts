@@ -7,8 +7,8 @@ const UNARY_TIMEOUT_MS = 30_000;
 // What clients/service_config.json says: Connect has no retries of its own.
 const BACKOFFS_MS = [100, 200, 400];
 const REPEATABLE = ["UpdateSession", "RestoreSession", "UpdateState", "CreateSummary"];
-// Connect's words for sockets that are reset, messages that end too early, and fetches that fail. To gRPC all that is
-// UNAVAILABLE. What a server says comes with a status.
+// Connect's words, beside those with a cause, for sockets and streams that are reset, messages that end too early, and
+// fetches that fail. To gRPC all that is UNAVAILABLE. What a server says comes with a status.
 const LOST = [Code.Aborted, Code.Canceled, Code.InvalidArgument, Code.Unknown];
 
 /** A call was refused, or the server cannot be reached. `cause` is Connect's error, with all details and metadata. */
@@ -21,12 +21,12 @@ export class CallError extends Error {
   readonly violations: readonly { readonly field: string; readonly description: string }[];
   override readonly cause: ConnectError;
 
-  /** Makes one of whatever a transport throws. */
   constructor(error: unknown) {
     const cause = ConnectError.from(error);
     super(cause.rawMessage);
     this.cause = cause;
-    this.code = LOST.includes(cause.code) && !cause.metadata.has("grpc-status") ? Code.Unavailable : cause.code;
+    const isLost = !cause.metadata.has("grpc-status") && (cause.cause || LOST.includes(cause.code));
+    this.code = isLost ? Code.Unavailable : cause.code;
     this.reason = cause.findDetails(ErrorInfoSchema)[0]?.reason ?? "";
     this.violations = cause.findDetails(BadRequestSchema).flatMap((bad) => bad.fieldViolations);
   }

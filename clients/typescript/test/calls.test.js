@@ -41,6 +41,8 @@ test("what a server says keeps its code, what a lost connection looks like is UN
   assert.equal(new CallError(said).code, Code.Aborted);
   assert.equal(new CallError(new ConnectError("reset", Code.Aborted)).code, Code.Unavailable);
   assert.equal(new CallError(new TypeError("fetch failed")).code, Code.Unavailable);
+  assert.equal(new CallError(ConnectError.from(new Error("EPIPE"), Code.Internal)).code, Code.Unavailable);
+  assert.equal(new CallError(new ConnectError("no such field", Code.Internal)).code, Code.Internal);
 });
 
 test("a server that was never reached is given up after three tries, and leaves nothing at the signal", async () => {
