@@ -1,13 +1,11 @@
 """The README's sessions with grpcurl and buf curl, typed as they stand there, against a server."""
 
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,8 +110,6 @@ def test_the_sessions_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
         said = {}
         for command in filter(is_typed, commands()):
             said[command] = terminal.type(filled_in(command, desk))
-            if "--session s" in command:
-                time.sleep(0)
         desk.runner.SubmitToolOutputs(_outputs(desk), timeout=10)
         terminal.close()
 
@@ -121,7 +117,7 @@ def test_the_sessions_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
         assert len(texts) == 2
         assert all('"25*4 = 100."' in text for text in texts)
         assert run_pb2.RunState.Name(desk.ended("r1").state) == "RUN_STATE_CANCELLED"
-        assert '"hello"' in json.dumps([str(event) for event in desk.log("a1")]).replace("\\", "")
+        assert any("hello" in event.approval_resolved.arguments for event in desk.log("a1"))
         assert desk.ended("c1").state == run_pb2.RUN_STATE_COMPLETED
 
 
