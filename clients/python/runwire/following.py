@@ -106,6 +106,8 @@ class Following:
                         if not has_news:
                             return  # it began behind the completion
                 tries += 1
+                if tries >= _TRIES_MAX:
+                    raise CallError(_sent_away())
             except grpc.aio.AioRpcError as error:
                 tries += 1
                 if not self._may_retry(error, tries):
@@ -163,6 +165,13 @@ def _delay_seconds(tries: int) -> float:
         return 0.0
     longest: float = min(_DELAY_SECONDS_FIRST * 2**tries, _DELAY_SECONDS_MAX)
     return longest * random.uniform(0.5, 1)  # noqa: S311 -- nothing to guess here
+
+
+def _sent_away() -> grpc.aio.AioRpcError:
+    nothing = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(
+        grpc.StatusCode.UNAVAILABLE, nothing, nothing, details="the server only sends its clients away"
+    )
 
 
 def _is_final(error: grpc.aio.AioRpcError) -> bool:
