@@ -1,0 +1,47 @@
+package dev.runwire;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.rpc.BadRequest;
+import com.google.rpc.ErrorInfo;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** A call was refused, or the server cannot be reached. */
+public final class CallException extends RunwireException {
+    static final Metadata.Key<byte[]> DETAILS = Metadata.Key.of("grpc-status-details-bin", Metadata.BINARY_BYTE_MARSHALLER);
+    private static final long serialVersionUID = 1;
+    private final Status.Code code;
+    private final LinkedHashMap<String, String> violations = new LinkedHashMap<>();
+    private String reason = "";
+
+    CallException(Status status, Metadata trailers) {
+        super(status.getCode() + ": " + status.getDescription(), status.getCause());
+        code = status.getCode();
+        byte[] details = trailers == null ? null : trailers.get(DETAILS);
+        try {
+            for (Any detail : com.google.rpc.Status.parseFrom(details == null ? new byte[0] : details).getDetailsList()) {
+                if (detail.is(ErrorInfo.class)) {
+                    reason = detail.unpack(ErrorInfo.class).getReason();
+                } else if (detail.is(BadRequest.class)) {
+                    detail.unpack(BadRequest.class).getFieldViolationsList()
+                            .forEach(wrong -> violations.put(wrong.getField(), wrong.getDescription()));
+                }
+            }
+        } catch (InvalidProtocolBufferException unreadable) {
+            addSuppressed(unreadable);
+        }
+    }
+
+    /** The gRPC code. */
+    public Status.Code code() { return code; }
+
+    /** The server's stable reason, in UPPER_SNAKE_CASE; empty when it gave none. */
+    public String reason() { return reason; }
+
+    /** The fields that are wrong, in the server's order, each with what is wrong with it. */
+    public Map<String, String> violations() { return Collections.unmodifiableMap(violations); }
+}

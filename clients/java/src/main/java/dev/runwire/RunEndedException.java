@@ -1,0 +1,18 @@
+package dev.runwire;
+
+import dev.runwire.v1.Completion;
+
+/** The run ended other than COMPLETED. */
+public final class RunEndedException extends RunwireException {
+    private static final long serialVersionUID = 1;
+    private final Completion completion;
+
+    RunEndedException(Completion completion) {
+        super("the run ended " + completion.getOutcome() + ", " + completion.getStopReason() + ": "
+                + completion.getError().getMessage() + completion.getCancelReason(), null);
+        this.completion = completion;
+    }
+
+    /** How it ended. An outcome that only a newer server knows is UNRECOGNIZED; getOutcomeValue() has its number. */
+    public Completion completion() { return completion; }
+}
