@@ -6,9 +6,7 @@ import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import io.grpc.Metadata;
 import io.grpc.Status;
-import java.util.Collections;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.*;
 
 /** A call was refused, or the server cannot be reached. */
 public final class CallException extends RunwireException {
@@ -21,12 +19,11 @@ public final class CallException extends RunwireException {
     CallException(Status status, Metadata trailers) {
         super(status.getCode() + ": " + status.getDescription(), status.getCause());
         code = status.getCode();
-        byte[] details = trailers == null ? null : trailers.get(DETAILS);
+        byte[] details = trailers != null && trailers.containsKey(DETAILS) ? trailers.get(DETAILS) : new byte[0];
         try {
-            for (Any detail : com.google.rpc.Status.parseFrom(details == null ? new byte[0] : details).getDetailsList()) {
-                if (detail.is(ErrorInfo.class)) {
-                    reason = detail.unpack(ErrorInfo.class).getReason();
-                } else if (detail.is(BadRequest.class)) {
+            for (Any detail : com.google.rpc.Status.parseFrom(details).getDetailsList()) {
+                if (detail.is(ErrorInfo.class)) { reason = detail.unpack(ErrorInfo.class).getReason(); }
+                if (detail.is(BadRequest.class)) {
                     detail.unpack(BadRequest.class).getFieldViolationsList()
                             .forEach(wrong -> violations.put(wrong.getField(), wrong.getDescription()));
                 }

@@ -1,27 +1,16 @@
 package dev.runwire;
 
-import dev.runwire.v1.AttachResponse;
-import dev.runwire.v1.Event;
-import dev.runwire.v1.RunResponse;
-import dev.runwire.v1.RunnerServiceGrpc;
-import io.grpc.CallOptions;
-import io.grpc.ClientCall;
-import io.grpc.Context;
-import io.grpc.Metadata;
-import io.grpc.MethodDescriptor;
-import io.grpc.Status;
+import dev.runwire.v1.*;
+import io.grpc.*;
 import io.grpc.Status.Code;
 import java.util.EnumSet;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
-import java.util.function.BiPredicate;
-import java.util.function.Consumer;
+import java.util.concurrent.*;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 
-/** One reader's way through a run, over as many calls as it takes. An event is taken off the wire when its reader wants it. */
-final class Following<T> extends Source<T> {
+/** One reader's way through a run, over as many calls as it takes. */
+final class Following<T> {
     // Between two events that arrive, a stream may break this often before the client gives up.
     private static final int BREAKS_MAX = 8;
     // A server that was never reached is more likely not there than gone for a moment.
@@ -34,70 +23,66 @@ final class Following<T> extends Source<T> {
             EnumSet.of(Code.UNAVAILABLE, Code.INTERNAL, Code.UNKNOWN, Code.CANCELLED, Code.DEADLINE_EXCEEDED);
 
     private final RunHandle run;
-    private final BiPredicate<Event, Consumer<T>> reader;
+    private final BiConsumer<Event, Reading<T>> reader;
+    private final Reading<T> out;
     private final Context context = Context.current();
-    private ClientCall<?, ?> call;
     private CompletableFuture<?> pause = CompletableFuture.completedFuture(null);
+    private ClientCall<?, ?> call;
+    private boolean isOver;
     private boolean isAsked;
     private boolean wasReached;
     private boolean wasSentAway;
     private boolean hasNews;
-    private long lastSequence;
     private int breaks;
+    private long lastSequence;
     private double delayMillis;
 
-    /** The reader takes an event, gives what is to be read of it, and says whether it goes on; it throws what it ends with. */
-    Following(RunHandle run, BiPredicate<Event, Consumer<T>> reader) {
+    /** The reader puts into the reading what it finds in an event. */
+    Following(RunHandle run, BiConsumer<Event, Reading<T>> reader, Reading<T> out) {
         this.run = run;
         this.reader = reader;
+        this.out = out;
         lastSequence = run.attach.getAfterSequence();
-        open();
     }
 
-    @Override synchronized void pull() {
+    /** Asks for an event, unless one is on its way. */
+    synchronized void pull() {
         if (!isAsked && call != null) {
             isAsked = true;
             call.request(1);
         }
     }
 
-    @Override void cancel() {
-        super.cancel();
-        hangUp();
-    }
-
-    private synchronized void hangUp() {
+    synchronized void hangUp() {
+        isOver = true;
+        out.followings.remove(this);
         pause.cancel(false);
-        call.cancel("nobody reads on", null);
+        if (call != null) { call.cancel("nobody reads on", null); }
     }
 
-    private void open() {
+    void open() {
         if (run.request != null && lastSequence == 0) {
             open(RunnerServiceGrpc.getRunMethod(), run.request, run.options(), RunResponse::getEvent);
         } else { // without a deadline: it would end the stream, not the run, which has its own
-            open(RunnerServiceGrpc.getAttachMethod(), run.attach.toBuilder().setAfterSequence(lastSequence).build(),
-                    CallOptions.DEFAULT, AttachResponse::getEvent);
+            AttachRequest request = run.attach.toBuilder().setAfterSequence(lastSequence).build();
+            open(RunnerServiceGrpc.getAttachMethod(), request, CallOptions.DEFAULT, AttachResponse::getEvent);
         }
-        settle();
+        out.settle();
     }
 
     private synchronized <Q, R> void open(MethodDescriptor<Q, R> method, Q request, CallOptions options, Function<R, Event> event) {
+        if (isOver) { return; }
         wasSentAway = hasNews = isAsked = false;
         delayMillis = 0;
         ClientCall<Q, R> opened = run.client.channel().newCall(method, options);
+        call = opened;
         opened.start(new ClientCall.Listener<>() {
             @Override public void onHeaders(Metadata headers) { noteHeaders(headers); }
-
             @Override public void onMessage(R response) { note(event.apply(response)); }
-
             @Override public void onClose(Status status, Metadata trailers) { noteEnd(status, trailers); }
         }, new Metadata());
         opened.sendMessage(request);
         opened.halfClose();
-        call = opened;
-        if (isOver()) {
-            hangUp();
-        }
     }
 
     private void noteHeaders(Metadata headers) {
@@ -118,51 +103,30 @@ final class Following<T> extends Source<T> {
         } else if (!event.hasCaughtUp()) {
             hasNews = true;
             breaks = 0;
-            show(event);
+            if (event.hasRunStarted()) { run.session.complete(event.getRunStarted().getRun().getSession().getSessionId()); }
+            if (!event.hasHeartbeat()) { reader.accept(event, out); }
+            if (event.hasCompletion() || out.isOver()) { hangUp(); }
         }
-        settle();
+        out.settle();
     }
 
-    private void show(Event event) {
-        try {
-            if (event.hasRunStarted()) {
-                run.session.complete(event.getRunStarted().getRun().getSession().getSessionId());
-            }
-            if (!event.hasHeartbeat() && !reader.test(event, this::put) || event.hasCompletion()) {
-                end(null);
-                hangUp();
-            }
-        } catch (RunwireException error) {
-            end(error);
-            hangUp();
-        }
-    }
-
-    private void noteEnd(Status status, Metadata trailers) {
-        boolean isFinal = status.getCode() != Code.UNAVAILABLE && trailers.containsKey(CallException.DETAILS)
-                || status.getCode() == Code.DEADLINE_EXCEEDED && lastSequence == 0
+    private synchronized void noteEnd(Status status, Metadata trailers) {
+        Code code = status.getCode();
+        boolean isFinal = code != Code.UNAVAILABLE && trailers.containsKey(CallException.DETAILS)
+                || code == Code.DEADLINE_EXCEEDED && lastSequence == 0 || !BROKEN.contains(code)
                 || context.isCancelled() || run.client.isClosed();
+        boolean isCut = !status.isOk() && !wasSentAway;
         breaks++;
-        if (status.isOk() && !hasNews && !wasSentAway) {
-            end(null); // it began behind the completion
-        } else if (wasSentAway || status.isOk() || BROKEN.contains(status.getCode()) && !isFinal) {
-            if (breaks < (wasReached ? BREAKS_MAX : FIRST_BREAKS_MAX)) {
-                pause();
-            } else {
-                end(new CallException(wasSentAway || status.isOk() ? Status.UNAVAILABLE.withDescription("sent away") : status, trailers));
-            }
+        if (isOver) {
+            return;
+        } else if (status.isOk() && !hasNews && !wasSentAway) {
+            out.end(null); // it began behind the completion
+        } else if (isCut && isFinal || breaks >= (wasReached ? BREAKS_MAX : FIRST_BREAKS_MAX)) {
+            out.end(new CallException(isCut ? status : Status.UNAVAILABLE.withDescription("sent away"), trailers));
         } else {
-            end(new CallException(status, trailers));
-        }
-    }
-
-    private synchronized void pause() {
-        if (!wasSentAway || breaks > 1) {
-            double longest = Math.min(DELAY_MILLIS_FIRST * (1 << breaks), DELAY_MILLIS_MAX);
-            delayMillis += longest * ThreadLocalRandom.current().nextDouble(0.5, 1);
-        }
-        if (!isOver()) {
-            pause = new CompletableFuture<Void>().completeOnTimeout(null, Math.round(delayMillis), TimeUnit.MILLISECONDS);
+            double longest = wasSentAway && breaks == 1 ? 0 : Math.min(DELAY_MILLIS_FIRST * (1 << breaks), DELAY_MILLIS_MAX);
+            long millis = Math.round(delayMillis + longest * ThreadLocalRandom.current().nextDouble(0.5, 1));
+            pause = new CompletableFuture<Void>().completeOnTimeout(null, millis, TimeUnit.MILLISECONDS);
             pause.thenRunAsync(context.wrap((Runnable) this::open));
         }
     }

@@ -17,9 +17,7 @@ final class GrowingText {
 
     /** Takes the whole text. When it is not what was shown and more, nothing is: only the message has the truth. */
     void finish(String whole, Consumer<String> show) {
-        if (whole.length() > shown.length() && whole.startsWith(shown.toString())) {
-            add(whole.substring(shown.length()), show);
-        }
+        if (whole.length() > shown.length() && whole.startsWith(shown.toString())) { add(whole.substring(shown.length()), show); }
     }
 
     private void add(String fresh, Consumer<String> show) {

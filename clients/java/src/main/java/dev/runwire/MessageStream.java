@@ -1,11 +1,7 @@
 package dev.runwire;
 
-import dev.runwire.v1.Event;
-import dev.runwire.v1.Message;
-import dev.runwire.v1.Role;
-import dev.runwire.v1.ToolResult;
+import dev.runwire.v1.*;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiConsumer;
 
 /** One message of a run, to be read at any time, again, and by many: each reading follows the run from where it begins. */
@@ -22,48 +18,37 @@ public final class MessageStream {
         attempt = first.getAttempt();
     }
 
-    /** Names the message: a tool's result by its call. Empty for one that comes only with the end of the run. */
+    /** Names the message, a tool's result by its call. Empty for one that comes only with the end of the run. */
     public String messageId() { return messageId; }
 
     /** The pieces of its text, each once; of a tool, what it writes. They end when the message is whole, or will not be. */
     public Reading<String> pieces() {
-        return run.reading(() -> {
-            GrowingText text = new GrowingText();
-            return (event, out) -> {
-                AtomicBoolean isWhole = new AtomicBoolean();
-                if (event.hasTextDelta() && isThis(event.getTextDelta().getMessageId())) {
-                    text.put(event.getTextDelta().getOffset(), event.getTextDelta().getText(), out);
-                } else if (event.hasToolOutputDelta() && isThis(event.getToolOutputDelta().getToolCallId())) {
-                    text.put(event.getToolOutputDelta().getOffset(), event.getToolOutputDelta().getText(), out);
-                }
-                wholes(event, (id, message) -> {
-                    if (isThis(id)) {
-                        isWhole.set(true);
-                        text.finish(message.getContent(), out);
-                    }
-                });
-                return !isWhole.get() && goesOn(event);
-            };
-        });
+        GrowingText text = new GrowingText();
+        return reading((event, out) -> {
+            TextDelta said = event.getTextDelta();
+            ToolOutputDelta written = event.getToolOutputDelta();
+            if (messageId.equals(growing(event))) { text.put(said.getOffset() + written.getOffset(), said.getText() + written.getText(), out::put); }
+        }, (message, out) -> text.finish(message.getContent(), out::put));
     }
 
-    /** The message when it is whole. A {@link RunwireException} when it will not be: another attempt took its place. */
+    /** The message when it is whole; {@link RunwireException} if it will not be, because another attempt took its place. */
     public CompletableFuture<Message> message() {
-        return run.<Message>reading(() -> (event, out) -> {
+        return this.<Message>reading((event, out) -> { }, (message, out) -> out.put(message)).first();
+    }
+
+    private <T> Reading<T> reading(BiConsumer<Event, Reading<T>> growing, BiConsumer<Message, Reading<T>> whole) {
+        return run.reading((event, out) -> {
+            growing.accept(event, out);
             wholes(event, (id, message) -> {
-                if (isThis(id)) {
-                    out.accept(message);
+                if (id.equals(messageId) || id.isEmpty()) {
+                    whole.accept(message, out);
+                    out.end(null);
                 }
             });
-            return goesOn(event);
-        }).first();
-    }
-
-    private boolean isThis(String id) { return id.equals(messageId) || id.isEmpty(); }
-
-    private boolean goesOn(Event event) {
-        boolean isReplaced = 0 < attempt && attempt < event.getAttempt() && (event.hasTextDelta() || event.hasMessage());
-        return RunHandle.goesOn(event) && !isReplaced;
+            boolean isReplaced = 0 < attempt && attempt < event.getAttempt() && (event.hasTextDelta() || event.hasMessage());
+            if (isReplaced) { out.end(null); }
+            RunHandle.endIfFailed(event, out);
+        });
     }
 
     /** The message that the event is a piece of, or null. */
@@ -77,11 +62,11 @@ public final class MessageStream {
         };
     }
 
-    /** Gives the messages that the event makes whole, and their names. Whoever is spoken to does not answer. */
+    /** Gives the messages that the event makes whole, with their names. Whoever is spoken to does not answer. */
     static void wholes(Event event, BiConsumer<String, Message> out) {
         Message said = event.hasCompletion() ? event.getCompletion().getMessage() : event.getMessage().getMessage();
-        boolean isSaid = event.hasCompletion() ? event.getCompletion().hasMessage() : event.hasMessage();
-        if (isSaid && said.getRole() != Role.ROLE_USER && said.getRole() != Role.ROLE_SYSTEM) {
+        boolean isThere = event.hasMessage() || event.hasCompletion() && event.getCompletion().hasMessage();
+        if (isThere && said.getRole() != Role.ROLE_USER && said.getRole() != Role.ROLE_SYSTEM) {
             out.accept(event.getMessage().getMessageId(), said);
         }
         for (ToolResult result : event.getToolResults().getResultsList()) {

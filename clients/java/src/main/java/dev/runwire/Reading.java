@@ -1,126 +1,127 @@
 package dev.runwire;
 
-import java.util.Iterator;
-import java.util.NoSuchElementException;
-import java.util.Queue;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Flow;
+import dev.runwire.v1.Event;
+import java.util.*;
+import java.util.concurrent.*;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Supplier;
+import java.util.function.BiConsumer;
 
 /**
- * Something to read: iterate it, or subscribe to it. Each time it is read from its first item, by a stream of its own, which
- * stands still while nobody takes what came: a slow reader costs no memory. Use it in try-with-resources, or read to the end.
+ * Something to read, once: iterate it, or give it one subscriber. Nothing is taken off the wire before it is asked for, so
+ * a slow reader costs no memory. Read it to its end, or close it, which ends waits and cancels the call, but not the run.
  */
-public final class Reading<T> implements Iterable<T>, Flow.Publisher<T>, AutoCloseable {
-    private final Supplier<Source<T>> opener;
-    private final Queue<Source<T>> open = new ConcurrentLinkedQueue<>();
+public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publisher<T>, AutoCloseable {
+    final Set<Following<T>> followings = ConcurrentHashMap.newKeySet();
+    private final Queue<T> pending = new ArrayDeque<>();
+    private final CompletableFuture<T> ending = new CompletableFuture<>();
+    private CompletableFuture<T> wanted;
+    private CompletableFuture<T> coming;
 
-    Reading(Supplier<Source<T>> opener) { this.opener = opener; }
+    @Override public Iterator<T> iterator() { return this; }
 
-    /** Of a source that is open already. */
-    Reading(Source<T> source) {
-        this(() -> source);
-        open.add(source);
+    /** Waits. Throws {@link RunwireException}; CancellationException when the thread is interrupted or this is closed. */
+    @Override public boolean hasNext() {
+        try {
+            coming = coming == null ? ask() : coming;
+            return coming.get() != null;
+        } catch (ExecutionException error) {
+            throw (RuntimeException) error.getCause();
+        } catch (InterruptedException error) {
+            close();
+            Thread.currentThread().interrupt();
+            throw new CancellationException("interrupted");
+        }
     }
 
-    /**
-     * Begins to read at once. Taking an item waits for it, and throws {@link RunwireException}; or CancellationException when
-     * the reading is closed, or the thread interrupted, meanwhile.
-     */
-    @Override public Iterator<T> iterator() { return new Cursor<>(begin()); }
+    @Override public T next() {
+        if (!hasNext()) { throw new NoSuchElementException(); }
+        T item = coming.join();
+        coming = null;
+        return item;
+    }
 
-    /** Begins to read at once. What onNext does holds up this reader alone. */
-    @Override public void subscribe(Flow.Subscriber<? super T> subscriber) { new Feed<T>(begin(), subscriber).start(); }
+    @Override public void subscribe(Flow.Subscriber<? super T> subscriber) {
+        AtomicLong demand = new AtomicLong();
+        subscriber.onSubscribe(new Flow.Subscription() {
+            @Override public void request(long n) {
+                if (n <= 0) { end(new IllegalArgumentException("request of " + n)); }
+                long before = demand.getAndAccumulate(Math.max(n, 1), (a, b) -> a + b < 0 ? Long.MAX_VALUE : a + b);
+                if (before == 0) { feed(subscriber, demand); }
+            }
 
-    /** Ends all reading that was begun through this object, and cancels its calls. That does not cancel a run. */
-    @Override public void close() { open.forEach(Source::cancel); }
+            @Override public void cancel() { close(); }
+        });
+    }
 
-    /** The first item. Cancelling the future cancels the call. */
+    @Override public void close() {
+        end(new CancellationException("the reading was closed"));
+        followings.forEach(Following::hangUp);
+    }
+
+    /** The first item; cancelling the future closes this. */
     CompletableFuture<T> first() {
-        CompletableFuture<T> found = new CompletableFuture<>();
-        Source<T> source = opener.get();
-        found.whenComplete((item, error) -> source.cancel());
-        source.next().whenComplete((item, error) -> {
+        CompletableFuture<T> first = new CompletableFuture<>();
+        first.whenComplete((item, error) -> close());
+        ask().whenComplete((item, error) -> {
+            Throwable why = error != null || item != null ? error : new RunwireException("it ended before that came", null);
+            boolean isDone = why == null ? first.complete(item) : first.completeExceptionally(why);
+        });
+        return first;
+    }
+
+    /** Follows a run for this: whenever an item is wanted, it is asked for an event. */
+    Reading<T> follow(RunHandle run, BiConsumer<Event, Reading<T>> reader) {
+        Following<T> following = new Following<>(run, reader, this);
+        followings.add(following);
+        following.open();
+        if (isOver()) { following.hangUp(); }
+        return this;
+    }
+
+    synchronized void put(T item) { pending.add(item); }
+
+    /** After what is pending comes this error, or the end when it is null. Only the first call counts. */
+    void end(RuntimeException error) {
+        if (error == null ? ending.complete(null) : ending.completeExceptionally(error)) { settle(); }
+    }
+
+    boolean isOver() { return ending.isDone(); }
+
+    /** Gives what is there to who waits, or has it fetched. Not under the lock: what comes of it is the caller's code. */
+    void settle() {
+        CompletableFuture<T> asked;
+        T item;
+        synchronized (this) {
+            asked = wanted;
+            item = asked == null || ending.isCancelled() ? null : pending.poll();
+            wanted = item == null && !isOver() ? asked : null;
+        }
+        if (item != null) {
+            asked.complete(item);
+        } else if (asked != null && isOver()) {
+            ending.handle((end, error) -> error == null ? asked.complete(null) : asked.completeExceptionally(error));
+        } else if (asked != null) {
+            followings.forEach(Following::pull);
+        }
+    }
+
+    private CompletableFuture<T> ask() {
+        CompletableFuture<T> asked = new CompletableFuture<>();
+        synchronized (this) { wanted = asked; }
+        settle();
+        return asked;
+    }
+
+    private void feed(Flow.Subscriber<? super T> subscriber, AtomicLong demand) {
+        ask().whenComplete((item, error) -> {
             if (item != null) {
-                found.complete(item);
-            } else {
-                found.completeExceptionally(error != null ? error : new RunwireException("it ended before that came", null));
+                subscriber.onNext(item);
+                if (demand.decrementAndGet() > 0) { feed(subscriber, demand); }
+            } else if (error == null) {
+                subscriber.onComplete();
+            } else if (!ending.isCancelled()) {
+                subscriber.onError(error);
             }
         });
-        return found;
-    }
-
-    Source<T> source() { return opener.get(); }
-
-    private Source<T> begin() {
-        open.removeIf(Source::isOver);
-        Source<T> source = opener.get();
-        open.add(source);
-        return source;
-    }
-
-    private static final class Cursor<T> implements Iterator<T> {
-        private final Source<T> source;
-        private CompletableFuture<T> coming;
-
-        Cursor(Source<T> source) { this.source = source; }
-
-        @Override public boolean hasNext() {
-            coming = coming == null ? source.next() : coming;
-            try {
-                return coming.get() != null;
-            } catch (ExecutionException error) {
-                throw (RuntimeException) error.getCause();
-            } catch (InterruptedException error) {
-                source.cancel();
-                Thread.currentThread().interrupt();
-                throw new CancellationException("interrupted");
-            }
-        }
-
-        @Override public T next() {
-            if (!hasNext()) {
-                throw new NoSuchElementException();
-            }
-            T item = coming.join();
-            coming = null;
-            return item;
-        }
-    }
-
-    private record Feed<T>(Source<T> source, Flow.Subscriber<? super T> subscriber, AtomicLong demand) implements Flow.Subscription {
-        Feed(Source<T> source, Flow.Subscriber<? super T> subscriber) { this(source, subscriber, new AtomicLong()); }
-
-        void start() { subscriber.onSubscribe(this); }
-
-        @Override public void request(long n) {
-            if (n <= 0) {
-                source.end(new IllegalArgumentException("request of " + n));
-            }
-            if (demand.getAndAccumulate(Math.max(n, 1), (a, b) -> a + b < 0 ? Long.MAX_VALUE : a + b) == 0) {
-                feed();
-            }
-        }
-
-        @Override public void cancel() { source.cancel(); }
-
-        private void feed() {
-            source.next().whenComplete((item, error) -> {
-                if (item != null) {
-                    subscriber.onNext(item);
-                    if (demand.decrementAndGet() > 0) {
-                        feed();
-                    }
-                } else if (error == null) {
-                    subscriber.onComplete();
-                } else if (!(error instanceof CancellationException)) {
-                    subscriber.onError(error);
-                }
-            });
-        }
     }
 }

@@ -1,30 +1,11 @@
 package dev.runwire;
 
 import com.google.gson.Gson;
-import dev.runwire.v1.AgentServiceGrpc;
-import dev.runwire.v1.AttachRequest;
-import dev.runwire.v1.CancelRequest;
-import dev.runwire.v1.CancelResponse;
-import dev.runwire.v1.Message;
-import dev.runwire.v1.RunRequest;
-import dev.runwire.v1.RunnerServiceGrpc;
-import dev.runwire.v1.SessionServiceGrpc;
-import io.grpc.CallOptions;
+import com.google.gson.reflect.TypeToken;
+import dev.runwire.v1.*;
+import io.grpc.*;
 import io.grpc.Channel;
-import io.grpc.ClientCall;
-import io.grpc.ClientInterceptor;
-import io.grpc.ClientInterceptors;
-import io.grpc.ConnectivityState;
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
-import io.grpc.ManagedChannel;
-import io.grpc.ManagedChannelBuilder;
-import io.grpc.MethodDescriptor;
-import io.grpc.StatusRuntimeException;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.Reader;
-import java.io.UncheckedIOException;
+import java.io.*;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
@@ -33,10 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
-/**
- * A connection to a server. It may be used by any number of threads, and has none of its own: gRPC's bring what arrives, and the
- * JDK's timer ends the waits between tries.
- */
+/** A connection to a server, for any number of threads. It has none: gRPC's bring what arrives, the JDK's timer ends pauses. */
 public final class RunwireClient implements AutoCloseable {
     private static final Duration UNARY_TIMEOUT = Duration.ofSeconds(30);
     private static final long MEND_MILLIS = 50;
@@ -47,7 +25,7 @@ public final class RunwireClient implements AutoCloseable {
     /** Connects without TLS. The target is HOST:PORT, or any name that gRPC knows. */
     public RunwireClient(String target) { this(Grpc.newChannelBuilder(target, InsecureChannelCredentials.create())); }
 
-    /** Connects by a channel of your own making, with TLS or interceptors; the client adds keepalive and retries. */
+    /** Connects as the builder says, with TLS or interceptors; keepalive and retries are set here. */
     public RunwireClient(ManagedChannelBuilder<?> builder) {
         connection = builder.keepAliveTime(60, TimeUnit.SECONDS).keepAliveTimeout(20, TimeUnit.SECONDS)
                 .defaultServiceConfig(serviceConfig()).enableRetry().build();
@@ -55,7 +33,7 @@ public final class RunwireClient implements AutoCloseable {
         mend();
     }
 
-    /** A run, which begins when it is first read. An empty request id is made here, so that every try is the same run's. */
+    /** A run, which begins when it is first read. An empty request id is made here. */
     public RunHandle run(RunRequest request) { return run(request, null); }
 
     /** A run that ends TIMED_OUT when it takes longer than that. */
@@ -69,27 +47,26 @@ public final class RunwireClient implements AutoCloseable {
     /** A run that is there, live or ended, from a sequence on. */
     public RunHandle attach(AttachRequest request) { return new RunHandle(this, null, request, null); }
 
-    /** Says something, and waits for the text of the answer. Cancelling the future cancels the call. */
+    /** Says something in a new session, and waits for the answer's text. Cancelling the future cancels the call. */
     public CompletableFuture<String> chat(String userId, String text) { return conversation(userId).chat(text); }
 
     /** A conversation in a new session. */
     public Conversation conversation(String userId) { return conversation(RunRequest.newBuilder().setUserId(userId).build()); }
 
-    /** A conversation all of whose runs are like that request: its user, session, agent, options. */
+    /** A conversation whose runs are all like this request: its user, session, agent, options. */
     public Conversation conversation(RunRequest like) { return new Conversation(this, like); }
 
-    /** Asks a run to stop; {@code wait} says how long to wait for its end. */
+    /** Asks a run to stop, and waits for its end as long as the request says. */
     public CancelResponse cancel(CancelRequest request) {
-        Duration timeout = UNARY_TIMEOUT.plusSeconds(request.getWait().getSeconds());
-        return call(() -> runner().withDeadlineAfter(timeout).cancel(request));
+        return call(() -> runner().withDeadlineAfter(UNARY_TIMEOUT.plusSeconds(request.getWait().getSeconds())).cancel(request));
     }
 
-    /** The request that says this. */
+    /** A request that says this. */
     public static RunRequest saying(String text) {
         return RunRequest.newBuilder().setMessage(Message.newBuilder().setContent(text)).build();
     }
 
-    /** Makes a call by one of the stubs: {@code call(() -> client.sessions().getSession(request))}. Throws CallException. */
+    /** Calls a stub, as in {@code call(() -> client.sessions().getSession(request))}. Throws {@link CallException}. */
     public static <T> T call(Supplier<T> call) {
         try {
             return call.get();
@@ -98,7 +75,7 @@ public final class RunwireClient implements AutoCloseable {
         }
     }
 
-    /** All else that can be done with runs. */
+    /** All else about runs. */
     public RunnerServiceGrpc.RunnerServiceBlockingStub runner() { return RunnerServiceGrpc.newBlockingStub(channel); }
 
     /** Sessions, and their state. */
@@ -107,7 +84,7 @@ public final class RunwireClient implements AutoCloseable {
     /** Agents, and the server. */
     public AgentServiceGrpc.AgentServiceBlockingStub agents() { return AgentServiceGrpc.newBlockingStub(channel); }
 
-    /** For stubs of another kind. Calls that answer once time out after 30 s, unless they have a deadline of their own. */
+    /** For stubs of other kinds. Calls that answer at once have a timeout of 30 s, unless they have a deadline. */
     public Channel channel() { return channel; }
 
     /** Closes the connection. What is being read ends with CallException. */
@@ -115,23 +92,18 @@ public final class RunwireClient implements AutoCloseable {
 
     boolean isClosed() { return connection.isShutdown(); }
 
-    /** Forgets a connection that failed: gRPC would fail all calls for a second and more, before it tries another. */
+    /** Forgets a connection that failed: gRPC would refuse all calls for a second and more, before it tries another. */
     private void mend() {
         ConnectivityState state = connection.getState(false);
         if (state == ConnectivityState.TRANSIENT_FAILURE) {
             CompletableFuture.delayedExecutor(MEND_MILLIS, TimeUnit.MILLISECONDS).execute(connection::enterIdle);
         }
-        if (state != ConnectivityState.SHUTDOWN) {
-            connection.notifyWhenStateChanged(state, this::mend);
-        }
+        if (state != ConnectivityState.SHUTDOWN) { connection.notifyWhenStateChanged(state, this::mend); }
     }
 
     private static Map<String, ?> serviceConfig() {
-        try (Reader json = new InputStreamReader(
-                RunwireClient.class.getResourceAsStream("service_config.json"), StandardCharsets.UTF_8)) {
-            @SuppressWarnings("unchecked")
-            Map<String, ?> config = new Gson().fromJson(json, Map.class);
-            return config;
+        try (Reader json = new InputStreamReader(RunwireClient.class.getResourceAsStream("service_config.json"), StandardCharsets.UTF_8)) {
+            return new Gson().fromJson(json, new TypeToken<Map<String, Object>>() { });
         } catch (IOException error) {
             throw new UncheckedIOException(error);
         }
