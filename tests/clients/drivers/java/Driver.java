@@ -76,7 +76,9 @@ final class Driver {
             case "subscribe":
                 return subscribe(client, command);
             case "cancel":
-                return with("changed", client.cancel(CancelRequest.parseFrom(request)).getChanged());
+                CancelRequest cancel = CancelRequest.parseFrom(request);
+                AttachRequest run = AttachRequest.newBuilder().setAppName(cancel.getAppName()).setRequestId(cancel.getRequestId()).build();
+                return with("changed", client.attach(run).cancel(cancel.getReason()));
             case "get_session":
                 GetSessionRequest key = GetSessionRequest.parseFrom(request);
                 return with("event_count", RunwireClient.call(() -> client.sessions().getSession(key)).getEventsCount());

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 
 /** A session to talk in. */
 public final class Conversation {
@@ -23,9 +24,7 @@ public final class Conversation {
 
     /** A run of this session. What the request leaves empty is the conversation's. */
     public RunHandle run(RunRequest request) {
-        RunHandle run = client.run(like.toBuilder().mergeFrom(request).build());
-        run.session.thenAccept(id -> noteBegun(run, id));
-        return run;
+        return run(request, begun -> { });
     }
 
     /** Says something, and waits for the answer's text. Cancelling the future cancels the call. */
@@ -54,23 +53,26 @@ public final class Conversation {
     private void send(String text, CompletableFuture<String> sent) {
         RunRequest.Builder request = RunwireClient.saying(text).toBuilder();
         request.getOptionsBuilder().setDetachedCancel(true);
-        RunHandle run = client.run(like.toBuilder().mergeFrom(request.build()).build());
-        CompletableFuture<?> reading = run.result();
+        CompletableFuture<?> reading = run(request.build(), begun -> sent.complete(begun.requestId())).result();
         sent.whenComplete((id, error) -> reading.cancel(false));
-        reading.whenComplete((completion, error) -> { if (error != null) { sent.completeExceptionally(error); } });
-        run.session.thenAccept(id -> {
-            noteBegun(run, id);
-            sent.complete(run.requestId());
+        reading.exceptionally(error -> {
+            sent.completeExceptionally(error);
+            return null;
         });
     }
 
-    private void noteBegun(RunHandle run, String sessionId) {
-        like = like.toBuilder().setSessionId(sessionId).build();
-        subscriptions.keySet().removeIf(Reading::isOver);
-        subscriptions.forEach((subscription, channels) -> {
-            AttachRequest.Builder attach = run.attach.toBuilder();
-            attach.getStreamBuilder().addAllChannels(channels);
-            subscription.follow(client.attach(attach.build()), (event, out) -> out.put(event));
+    private RunHandle run(RunRequest request, Consumer<RunHandle> onBegun) {
+        RunHandle run = client.run(like.toBuilder().mergeFrom(request).build());
+        run.session.thenAccept(id -> {
+            like = like.toBuilder().setSessionId(id).build();
+            subscriptions.keySet().removeIf(subscription -> subscription.isOver);
+            subscriptions.forEach((subscription, channels) -> {
+                AttachRequest.Builder attach = run.attach.toBuilder();
+                attach.getStreamBuilder().addAllChannels(channels);
+                subscription.follow(client.attach(attach.build()), (event, out) -> out.put(event));
+            });
+            onBegun.accept(run);
         });
+        return run;
     }
 }

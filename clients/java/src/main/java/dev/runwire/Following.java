@@ -3,11 +3,9 @@ package dev.runwire;
 import dev.runwire.v1.*;
 import io.grpc.*;
 import io.grpc.Status.Code;
-import java.util.EnumSet;
-import java.util.Set;
+import java.util.*;
 import java.util.concurrent.*;
-import java.util.function.BiConsumer;
-import java.util.function.Function;
+import java.util.function.*;
 
 /** One reader's way through a run, over as many calls as it takes. */
 final class Following<T> {
@@ -30,34 +28,18 @@ final class Following<T> {
     private ClientCall<?, ?> call;
     private boolean isOver;
     private boolean isAsked;
+    private boolean hasNews;
     private boolean wasReached;
     private boolean wasSentAway;
-    private boolean hasNews;
     private int breaks;
     private long lastSequence;
     private double delayMillis;
 
-    /** The reader puts into the reading what it finds in an event. */
     Following(RunHandle run, BiConsumer<Event, Reading<T>> reader, Reading<T> out) {
         this.run = run;
         this.reader = reader;
         this.out = out;
         lastSequence = run.attach.getAfterSequence();
-    }
-
-    /** Asks for an event, unless one is on its way. */
-    synchronized void pull() {
-        if (!isAsked && call != null) {
-            isAsked = true;
-            call.request(1);
-        }
-    }
-
-    synchronized void hangUp() {
-        isOver = true;
-        out.followings.remove(this);
-        pause.cancel(false);
-        if (call != null) { call.cancel("nobody reads on", null); }
     }
 
     void open() {
@@ -67,29 +49,41 @@ final class Following<T> {
             AttachRequest request = run.attach.toBuilder().setAfterSequence(lastSequence).build();
             open(RunnerServiceGrpc.getAttachMethod(), request, CallOptions.DEFAULT, AttachResponse::getEvent);
         }
-        out.settle();
+    }
+
+    /** Asks for an event, unless one is on its way. What is asked for while there is no call is asked for when there is. */
+    synchronized void pull() {
+        if (!isAsked && call != null) { call.request(1); }
+        isAsked = true;
+    }
+
+    synchronized void hangUp() {
+        isOver = true;
+        out.followings.remove(this);
+        pause.cancel(false);
+        if (call != null) { call.cancel("nobody reads on", null); }
     }
 
     private synchronized <Q, R> void open(MethodDescriptor<Q, R> method, Q request, CallOptions options, Function<R, Event> event) {
         if (isOver) { return; }
-        wasSentAway = hasNews = isAsked = false;
+        hasNews = wasSentAway = false;
         delayMillis = 0;
         ClientCall<Q, R> opened = run.client.channel().newCall(method, options);
-        call = opened;
         opened.start(new ClientCall.Listener<>() {
-            @Override public void onHeaders(Metadata headers) { noteHeaders(headers); }
+            @Override public void onHeaders(Metadata headers) {
+                boolean isAccepted = headers.containsKey(ACCEPTED);
+                wasReached |= isAccepted;
+                if (isAccepted && run.request != null && !run.request.getSessionId().isEmpty()) { run.session.complete(run.request.getSessionId()); }
+            }
+
             @Override public void onMessage(R response) { note(event.apply(response)); }
+
             @Override public void onClose(Status status, Metadata trailers) { noteEnd(status, trailers); }
         }, new Metadata());
         opened.sendMessage(request);
         opened.halfClose();
-    }
-
-    private void noteHeaders(Metadata headers) {
-        if (headers.containsKey(ACCEPTED)) {
-            wasReached = true;
-            run.noteAccepted();
-        }
+        if (isAsked) { opened.request(1); }
+        call = opened;
     }
 
     private void note(Event event) {
@@ -105,27 +99,26 @@ final class Following<T> {
             breaks = 0;
             if (event.hasRunStarted()) { run.session.complete(event.getRunStarted().getRun().getSession().getSessionId()); }
             if (!event.hasHeartbeat()) { reader.accept(event, out); }
-            if (event.hasCompletion() || out.isOver()) { hangUp(); }
+            if (event.hasCompletion() || out.isOver) { hangUp(); }
         }
-        out.settle();
+        if (out.isWanted) { pull(); }
     }
 
     private synchronized void noteEnd(Status status, Metadata trailers) {
         Code code = status.getCode();
-        boolean isFinal = code != Code.UNAVAILABLE && trailers.containsKey(CallException.DETAILS)
-                || code == Code.DEADLINE_EXCEEDED && lastSequence == 0 || !BROKEN.contains(code)
-                || context.isCancelled() || run.client.isClosed();
+        boolean isFinal = !BROKEN.contains(code) || code == Code.DEADLINE_EXCEEDED && lastSequence == 0
+                || code != Code.UNAVAILABLE && trailers.containsKey(CallException.DETAILS);
         boolean isCut = !status.isOk() && !wasSentAway;
         breaks++;
-        if (isOver) {
-            return;
-        } else if (status.isOk() && !hasNews && !wasSentAway) {
+        if (status.isOk() && !hasNews && !wasSentAway) {
             out.end(null); // it began behind the completion
-        } else if (isCut && isFinal || breaks >= (wasReached ? BREAKS_MAX : FIRST_BREAKS_MAX)) {
+        } else if (isCut && (isFinal || context.isCancelled() || run.client.isClosed())
+                || breaks >= (wasReached ? BREAKS_MAX : FIRST_BREAKS_MAX)) {
             out.end(new CallException(isCut ? status : Status.UNAVAILABLE.withDescription("sent away"), trailers));
-        } else {
+        } else if (!isOver) {
             double longest = wasSentAway && breaks == 1 ? 0 : Math.min(DELAY_MILLIS_FIRST * (1 << breaks), DELAY_MILLIS_MAX);
             long millis = Math.round(delayMillis + longest * ThreadLocalRandom.current().nextDouble(0.5, 1));
+            call = null;
             pause = new CompletableFuture<Void>().completeOnTimeout(null, millis, TimeUnit.MILLISECONDS);
             pause.thenRunAsync(context.wrap((Runnable) this::open));
         }

@@ -3,27 +3,29 @@ package dev.runwire;
 import dev.runwire.v1.Event;
 import java.util.*;
 import java.util.concurrent.*;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.*;
 import java.util.function.BiConsumer;
 
 /**
- * Something to read, once: iterate it, or give it one subscriber. Nothing is taken off the wire before it is asked for, so
- * a slow reader costs no memory. Read it to its end, or close it, which ends waits and cancels the call, but not the run.
+ * Something to read, once: iterate it, or give it one subscriber. Nothing is taken off the wire before it is asked for: a
+ * slow reader costs no memory. Read it to its end, or close it: that ends waits, and cancels the call, but not the run.
  */
 public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publisher<T>, AutoCloseable {
+    private record Node<T>(T item, CompletableFuture<Node<T>> next) { }
+
     final Set<Following<T>> followings = ConcurrentHashMap.newKeySet();
-    private final Queue<T> pending = new ArrayDeque<>();
-    private final CompletableFuture<T> ending = new CompletableFuture<>();
-    private CompletableFuture<T> wanted;
-    private CompletableFuture<T> coming;
+    volatile boolean isOver;
+    volatile boolean isWanted;
+    // A chain: each future brings an item and the future of what comes after it; null is the end.
+    private volatile CompletableFuture<Node<T>> head = new CompletableFuture<>();
+    private final AtomicReference<CompletableFuture<Node<T>>> tail = new AtomicReference<>(head);
 
     @Override public Iterator<T> iterator() { return this; }
 
-    /** Waits. Throws {@link RunwireException}; CancellationException when the thread is interrupted or this is closed. */
+    /** Waits. Throws {@link RunwireException}, or CancellationException when this is closed or the thread interrupted. */
     @Override public boolean hasNext() {
         try {
-            coming = coming == null ? ask() : coming;
-            return coming.get() != null;
+            return ask().get() != null;
         } catch (ExecutionException error) {
             throw (RuntimeException) error.getCause();
         } catch (InterruptedException error) {
@@ -35,9 +37,7 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
 
     @Override public T next() {
         if (!hasNext()) { throw new NoSuchElementException(); }
-        T item = coming.join();
-        coming = null;
-        return item;
+        return take(head.join());
     }
 
     @Override public void subscribe(Flow.Subscriber<? super T> subscriber) {
@@ -60,66 +60,55 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
 
     /** The first item; cancelling the future closes this. */
     CompletableFuture<T> first() {
-        CompletableFuture<T> first = new CompletableFuture<>();
-        first.whenComplete((item, error) -> close());
-        ask().whenComplete((item, error) -> {
-            Throwable why = error != null || item != null ? error : new RunwireException("it ended before that came", null);
-            boolean isDone = why == null ? first.complete(item) : first.completeExceptionally(why);
+        CompletableFuture<T> first = ask().thenApply(node -> {
+            if (node == null) { throw new RunwireException("it ended before that came", null); }
+            return node.item;
         });
+        first.whenComplete((item, error) -> close());
         return first;
     }
 
-    /** Follows a run for this: whenever an item is wanted, it is asked for an event. */
+    /** Reads a run, beside what is read already. The reader puts here what it finds in an event. */
     Reading<T> follow(RunHandle run, BiConsumer<Event, Reading<T>> reader) {
         Following<T> following = new Following<>(run, reader, this);
         followings.add(following);
         following.open();
-        if (isOver()) { following.hangUp(); }
+        if (isOver) { following.hangUp(); }
         return this;
     }
 
-    synchronized void put(T item) { pending.add(item); }
+    void put(T item) {
+        isWanted = false;
+        Node<T> node = new Node<>(item, new CompletableFuture<>());
+        tail.getAndSet(node.next).complete(node);
+    }
 
-    /** After what is pending comes this error, or the end when it is null. Only the first call counts. */
+    /** After what was put comes this error, or the end when it is null. Nothing that is put later, and no later end, counts. */
     void end(RuntimeException error) {
-        if (error == null ? ending.complete(null) : ending.completeExceptionally(error)) { settle(); }
+        isOver = true;
+        CompletableFuture<Node<T>> last = tail.getAndSet(new CompletableFuture<>());
+        if (error == null) { last.complete(null); } else { last.completeExceptionally(error); }
     }
 
-    boolean isOver() { return ending.isDone(); }
-
-    /** Gives what is there to who waits, or has it fetched. Not under the lock: what comes of it is the caller's code. */
-    void settle() {
-        CompletableFuture<T> asked;
-        T item;
-        synchronized (this) {
-            asked = wanted;
-            item = asked == null || ending.isCancelled() ? null : pending.poll();
-            wanted = item == null && !isOver() ? asked : null;
-        }
-        if (item != null) {
-            asked.complete(item);
-        } else if (asked != null && isOver()) {
-            ending.handle((end, error) -> error == null ? asked.complete(null) : asked.completeExceptionally(error));
-        } else if (asked != null) {
-            followings.forEach(Following::pull);
-        }
+    private CompletableFuture<Node<T>> ask() {
+        isWanted = !head.isDone();
+        if (isWanted) { followings.forEach(Following::pull); }
+        return head;
     }
 
-    private CompletableFuture<T> ask() {
-        CompletableFuture<T> asked = new CompletableFuture<>();
-        synchronized (this) { wanted = asked; }
-        settle();
-        return asked;
+    private T take(Node<T> node) {
+        head = node.next;
+        return node.item;
     }
 
     private void feed(Flow.Subscriber<? super T> subscriber, AtomicLong demand) {
-        ask().whenComplete((item, error) -> {
-            if (item != null) {
-                subscriber.onNext(item);
+        ask().whenComplete((node, error) -> {
+            if (node != null) {
+                subscriber.onNext(take(node));
                 if (demand.decrementAndGet() > 0) { feed(subscriber, demand); }
             } else if (error == null) {
                 subscriber.onComplete();
-            } else if (!ending.isCancelled()) {
+            } else if (!(error instanceof CancellationException)) {
                 subscriber.onError(error);
             }
         });

@@ -7,10 +7,9 @@ public final class RunEndedException extends RunwireException {
     private static final long serialVersionUID = 1;
     private final Completion completion;
 
-    RunEndedException(Completion completion) {
-        super("the run ended " + completion.getOutcome() + ", " + completion.getStopReason() + ": "
-                + completion.getError().getMessage() + completion.getCancelReason(), null);
-        this.completion = completion;
+    RunEndedException(Completion how) {
+        super(how.getOutcome() + ", " + how.getStopReason() + ": " + how.getError().getMessage() + how.getCancelReason(), null);
+        completion = how;
     }
 
     /** How it ended. An outcome that only a newer server knows is UNRECOGNIZED; getOutcomeValue() has its number. */

@@ -17,7 +17,6 @@ import java.util.function.Supplier;
 /** A connection to a server, for any number of threads. It has none: gRPC's bring what arrives, the JDK's timer ends pauses. */
 public final class RunwireClient implements AutoCloseable {
     private static final Duration UNARY_TIMEOUT = Duration.ofSeconds(30);
-    private static final long MEND_MILLIS = 50;
 
     private final ManagedChannel connection;
     private final Channel channel;
@@ -29,8 +28,7 @@ public final class RunwireClient implements AutoCloseable {
     public RunwireClient(ManagedChannelBuilder<?> builder) {
         connection = builder.keepAliveTime(60, TimeUnit.SECONDS).keepAliveTimeout(20, TimeUnit.SECONDS)
                 .defaultServiceConfig(serviceConfig()).enableRetry().build();
-        channel = ClientInterceptors.intercept(connection, new UnaryTimeout());
-        mend();
+        channel = ClientInterceptors.intercept(connection, new Calling());
     }
 
     /** A run, which begins when it is first read. An empty request id is made here. */
@@ -55,11 +53,6 @@ public final class RunwireClient implements AutoCloseable {
 
     /** A conversation whose runs are all like this request: its user, session, agent, options. */
     public Conversation conversation(RunRequest like) { return new Conversation(this, like); }
-
-    /** Asks a run to stop, and waits for its end as long as the request says. */
-    public CancelResponse cancel(CancelRequest request) {
-        return call(() -> runner().withDeadlineAfter(UNARY_TIMEOUT.plusSeconds(request.getWait().getSeconds())).cancel(request));
-    }
 
     /** A request that says this. */
     public static RunRequest saying(String text) {
@@ -92,15 +85,6 @@ public final class RunwireClient implements AutoCloseable {
 
     boolean isClosed() { return connection.isShutdown(); }
 
-    /** Forgets a connection that failed: gRPC would refuse all calls for a second and more, before it tries another. */
-    private void mend() {
-        ConnectivityState state = connection.getState(false);
-        if (state == ConnectivityState.TRANSIENT_FAILURE) {
-            CompletableFuture.delayedExecutor(MEND_MILLIS, TimeUnit.MILLISECONDS).execute(connection::enterIdle);
-        }
-        if (state != ConnectivityState.SHUTDOWN) { connection.notifyWhenStateChanged(state, this::mend); }
-    }
-
     private static Map<String, ?> serviceConfig() {
         try (Reader json = new InputStreamReader(RunwireClient.class.getResourceAsStream("service_config.json"), StandardCharsets.UTF_8)) {
             return new Gson().fromJson(json, new TypeToken<Map<String, Object>>() { });
@@ -109,8 +93,10 @@ public final class RunwireClient implements AutoCloseable {
         }
     }
 
-    private static final class UnaryTimeout implements ClientInterceptor {
+    private final class Calling implements ClientInterceptor {
         @Override public <Q, R> ClientCall<Q, R> interceptCall(MethodDescriptor<Q, R> method, CallOptions options, Channel next) {
+            // gRPC would refuse all calls for a second and more after a connection failed, before it tries another.
+            if (connection.getState(false) == ConnectivityState.TRANSIENT_FAILURE) { connection.enterIdle(); }
             boolean isOpen = method.getType() == MethodDescriptor.MethodType.UNARY && options.getDeadline() == null;
             return next.newCall(method, isOpen ? options.withDeadlineAfter(UNARY_TIMEOUT) : options);
         }

@@ -1,6 +1,6 @@
 package dev.runwire;
 
-/** What this client throws: a {@link CallException}, a {@link RunEndedException}, or this: what was asked for never came. */
+/** What this client throws: {@link CallException}, {@link RunEndedException}, or itself: what was asked for never came. */
 public class RunwireException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
