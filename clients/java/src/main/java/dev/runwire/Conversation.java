@@ -1,11 +1,8 @@
 package dev.runwire;
 
 import dev.runwire.v1.*;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Consumer;
+import java.util.*;
+import java.util.concurrent.*;
 
 /** A session to talk in. */
 public final class Conversation {
@@ -24,55 +21,42 @@ public final class Conversation {
 
     /** A run of this session. What the request leaves empty is the conversation's. */
     public RunHandle run(RunRequest request) {
-        return run(request, begun -> { });
+        RunHandle run = client.run(like.toBuilder().mergeFrom(request).build());
+        run.begun = run.session.thenAccept(id -> {
+            like = like.toBuilder().setSessionId(id).build();
+            subscriptions.keySet().removeIf(subscription -> subscription.isOver);
+            subscriptions.forEach((subscription, channels) -> {
+                StreamOptions.Builder stream = run.attach.getStream().toBuilder().addAllChannels(channels);
+                RunHandle attached = client.attach(run.attach.toBuilder().setStream(stream).build());
+                subscription.follow(attached, (event, out) -> out.put(event));
+            });
+        });
+        return run;
     }
 
     /** Says something, and waits for the answer's text. Cancelling the future cancels the call. */
     public CompletableFuture<String> chat(String text) { return run(RunwireClient.saying(text)).text(); }
 
-    /**
-     * Says something that nobody need follow, and waits until the server has it, for the request id; {@link #subscribe} shows
-     * what comes of it. One is sent after the other: the first may have to make the session that the next one is for.
-     */
+    /** Says something that nobody need follow, and gives the request id when the server has it. One after the other. */
     public synchronized CompletableFuture<String> send(String text) {
-        CompletableFuture<String> sent = new CompletableFuture<>();
-        sending.whenComplete((before, error) -> { if (!sent.isDone()) { send(text, sent); } });
-        return sending = sent;
+        RunOptions detached = like.getOptions().toBuilder().setDetachedCancel(true).build();
+        RunRequest request = RunwireClient.saying(text).toBuilder().setOptions(detached).build();
+        // The first may have to make the session that the next one is for.
+        sending = sending.handle((before, error) -> run(request)).thenCompose(run -> {
+            CompletableFuture<?> end = run.result();
+            return CompletableFuture.anyOf(run.begun, end).thenApply(any -> run.requestId())
+                    .whenComplete((id, error) -> end.cancel(false));
+        });
+        return sending;
     }
 
     /**
-     * The events of all runs that begin through this object from now on; those of runs that work at the same time come mixed.
-     * Only these channels, or all if there are none; always a run's first and last event, errors and approvals. To be closed.
+     * The events of the runs that begin through this object from now on, mixed when they work at the same time. With
+     * channels, only those, and always a run's first and last event, errors, approvals. It does not end: close it.
      */
     public Reading<Event> subscribe(Channel... channels) {
         Reading<Event> subscription = new Reading<>();
         subscriptions.put(subscription, List.of(channels));
         return subscription;
-    }
-
-    private void send(String text, CompletableFuture<String> sent) {
-        RunRequest.Builder request = RunwireClient.saying(text).toBuilder();
-        request.getOptionsBuilder().setDetachedCancel(true);
-        CompletableFuture<?> reading = run(request.build(), begun -> sent.complete(begun.requestId())).result();
-        sent.whenComplete((id, error) -> reading.cancel(false));
-        reading.exceptionally(error -> {
-            sent.completeExceptionally(error);
-            return null;
-        });
-    }
-
-    private RunHandle run(RunRequest request, Consumer<RunHandle> onBegun) {
-        RunHandle run = client.run(like.toBuilder().mergeFrom(request).build());
-        run.session.thenAccept(id -> {
-            like = like.toBuilder().setSessionId(id).build();
-            subscriptions.keySet().removeIf(subscription -> subscription.isOver);
-            subscriptions.forEach((subscription, channels) -> {
-                AttachRequest.Builder attach = run.attach.toBuilder();
-                attach.getStreamBuilder().addAllChannels(channels);
-                subscription.follow(client.attach(attach.build()), (event, out) -> out.put(event));
-            });
-            onBegun.accept(run);
-        });
-        return run;
     }
 }

@@ -1,5 +1,6 @@
 package dev.runwire;
 
+import dev.runwire.RunwireException.CallException;
 import dev.runwire.v1.*;
 import io.grpc.*;
 import io.grpc.Status.Code;
@@ -9,13 +10,12 @@ import java.util.function.*;
 
 /** One reader's way through a run, over as many calls as it takes. */
 final class Following<T> {
-    // Between two events that arrive, a stream may break this often before the client gives up.
-    private static final int BREAKS_MAX = 8;
-    // A server that was never reached is more likely not there than gone for a moment.
-    private static final int FIRST_BREAKS_MAX = 3;
+    private static final int BREAKS_MAX = 8; // between two events that arrive
+    private static final int FIRST_BREAKS_MAX = 3; // a server that was never reached is more likely not there
     private static final double DELAY_MILLIS_FIRST = 100;
     private static final double DELAY_MILLIS_MAX = 5_000;
-    private static final Metadata.Key<String> ACCEPTED = Metadata.Key.of("x-request-id", Metadata.ASCII_STRING_MARSHALLER);
+    private static final Metadata.Key<String> ACCEPTED =
+            Metadata.Key.of("x-request-id", Metadata.ASCII_STRING_MARSHALLER);
     // What a broken connection looks like. A proxy that cuts a stream says INTERNAL or CANCELLED.
     private static final Set<Code> BROKEN =
             EnumSet.of(Code.UNAVAILABLE, Code.INTERNAL, Code.UNKNOWN, Code.CANCELLED, Code.DEADLINE_EXCEEDED);
@@ -26,11 +26,7 @@ final class Following<T> {
     private final Context context = Context.current();
     private CompletableFuture<?> pause = CompletableFuture.completedFuture(null);
     private ClientCall<?, ?> call;
-    private boolean isOver;
-    private boolean isAsked;
-    private boolean hasNews;
-    private boolean wasReached;
-    private boolean wasSentAway;
+    private boolean isOver, isAsked, hasNews, wasReached, wasSentAway;
     private int breaks;
     private long lastSequence;
     private double delayMillis;
@@ -40,15 +36,9 @@ final class Following<T> {
         this.reader = reader;
         this.out = out;
         lastSequence = run.attach.getAfterSequence();
-    }
-
-    void open() {
-        if (run.request != null && lastSequence == 0) {
-            open(RunnerServiceGrpc.getRunMethod(), run.request, run.options(), RunResponse::getEvent);
-        } else { // without a deadline: it would end the stream, not the run, which has its own
-            AttachRequest request = run.attach.toBuilder().setAfterSequence(lastSequence).build();
-            open(RunnerServiceGrpc.getAttachMethod(), request, CallOptions.DEFAULT, AttachResponse::getEvent);
-        }
+        out.followings.add(this);
+        open();
+        if (out.isOver) { hangUp(); }
     }
 
     /** Asks for an event, unless one is on its way. What is asked for while there is no call is asked for when there is. */
@@ -64,20 +54,25 @@ final class Following<T> {
         if (call != null) { call.cancel("nobody reads on", null); }
     }
 
+    private void open() {
+        CallOptions options = CallOptions.DEFAULT; // Attach has no deadline: it would end the stream, not the run
+        AttachRequest attach = run.attach.toBuilder().setAfterSequence(lastSequence).build();
+        if (run.request == null || lastSequence > 0) {
+            open(RunnerServiceGrpc.getAttachMethod(), attach, options, AttachResponse::getEvent);
+        } else {
+            options = run.deadline == null ? options : options.withDeadlineAfter(run.deadline);
+            open(RunnerServiceGrpc.getRunMethod(), run.request, options, RunResponse::getEvent);
+        }
+    }
+
     private synchronized <Q, R> void open(MethodDescriptor<Q, R> method, Q request, CallOptions options, Function<R, Event> event) {
         if (isOver) { return; }
         hasNews = wasSentAway = false;
         delayMillis = 0;
         ClientCall<Q, R> opened = run.client.channel().newCall(method, options);
         opened.start(new ClientCall.Listener<>() {
-            @Override public void onHeaders(Metadata headers) {
-                boolean isAccepted = headers.containsKey(ACCEPTED);
-                wasReached |= isAccepted;
-                if (isAccepted && run.request != null && !run.request.getSessionId().isEmpty()) { run.session.complete(run.request.getSessionId()); }
-            }
-
+            @Override public void onHeaders(Metadata headers) { noteHeaders(headers); }
             @Override public void onMessage(R response) { note(event.apply(response)); }
-
             @Override public void onClose(Status status, Metadata trailers) { noteEnd(status, trailers); }
         }, new Metadata());
         opened.sendMessage(request);
@@ -86,13 +81,21 @@ final class Following<T> {
         call = opened;
     }
 
+    private void noteHeaders(Metadata headers) {
+        boolean isAccepted = headers.containsKey(ACCEPTED);
+        wasReached |= isAccepted;
+        String session = run.request == null ? "" : run.request.getSessionId();
+        if (isAccepted && !session.isEmpty()) { run.session.complete(session); }
+    }
+
     private void note(Event event) {
         synchronized (this) { isAsked = false; }
         wasReached = true;
         lastSequence = Math.max(lastSequence, event.getSequence());
         if (event.hasReconnect()) {
+            com.google.protobuf.Duration delay = event.getReconnect().getDelay();
+            delayMillis = delay.getSeconds() * 1e3 + delay.getNanos() / 1e6;
             wasSentAway = true;
-            delayMillis = event.getReconnect().getDelay().getSeconds() * 1e3 + event.getReconnect().getDelay().getNanos() / 1e6;
             call.cancel("sent away", null);
         } else if (!event.hasCaughtUp()) {
             hasNews = true;
@@ -106,19 +109,19 @@ final class Following<T> {
 
     private synchronized void noteEnd(Status status, Metadata trailers) {
         Code code = status.getCode();
-        boolean isFinal = !BROKEN.contains(code) || code == Code.DEADLINE_EXCEEDED && lastSequence == 0
-                || code != Code.UNAVAILABLE && trailers.containsKey(CallException.DETAILS);
         boolean isCut = !status.isOk() && !wasSentAway;
-        breaks++;
+        boolean isFinal = !BROKEN.contains(code) || code == Code.DEADLINE_EXCEEDED && lastSequence == 0
+                || code != Code.UNAVAILABLE && trailers.containsKey(CallException.DETAILS)
+                || context.isCancelled() || run.client.connection.isShutdown();
+        call = null;
         if (status.isOk() && !hasNews && !wasSentAway) {
             out.end(null); // it began behind the completion
-        } else if (isCut && (isFinal || context.isCancelled() || run.client.isClosed())
-                || breaks >= (wasReached ? BREAKS_MAX : FIRST_BREAKS_MAX)) {
+        } else if (++breaks >= (wasReached ? BREAKS_MAX : FIRST_BREAKS_MAX) || isCut && isFinal) {
             out.end(new CallException(isCut ? status : Status.UNAVAILABLE.withDescription("sent away"), trailers));
         } else if (!isOver) {
-            double longest = wasSentAway && breaks == 1 ? 0 : Math.min(DELAY_MILLIS_FIRST * (1 << breaks), DELAY_MILLIS_MAX);
-            long millis = Math.round(delayMillis + longest * ThreadLocalRandom.current().nextDouble(0.5, 1));
-            call = null;
+            double longest = Math.min(DELAY_MILLIS_FIRST * (1 << breaks), DELAY_MILLIS_MAX);
+            double backoff = wasSentAway && breaks == 1 ? 0 : longest * ThreadLocalRandom.current().nextDouble(0.5, 1);
+            long millis = Math.round(delayMillis + backoff);
             pause = new CompletableFuture<Void>().completeOnTimeout(null, millis, TimeUnit.MILLISECONDS);
             pause.thenRunAsync(context.wrap((Runnable) this::open));
         }

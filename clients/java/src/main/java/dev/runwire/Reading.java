@@ -37,7 +37,9 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
 
     @Override public T next() {
         if (!hasNext()) { throw new NoSuchElementException(); }
-        return take(head.join());
+        Node<T> node = head.join();
+        head = node.next;
+        return node.item;
     }
 
     @Override public void subscribe(Flow.Subscriber<? super T> subscriber) {
@@ -61,7 +63,7 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
     /** The first item; cancelling the future closes this. */
     CompletableFuture<T> first() {
         CompletableFuture<T> first = ask().thenApply(node -> {
-            if (node == null) { throw new RunwireException("it ended before that came", null); }
+            if (node == null) { throw new NoSuchElementException("it ended before that came"); }
             return node.item;
         });
         first.whenComplete((item, error) -> close());
@@ -70,10 +72,7 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
 
     /** Reads a run, beside what is read already. The reader puts here what it finds in an event. */
     Reading<T> follow(RunHandle run, BiConsumer<Event, Reading<T>> reader) {
-        Following<T> following = new Following<>(run, reader, this);
-        followings.add(following);
-        following.open();
-        if (isOver) { following.hangUp(); }
+        new Following<>(run, reader, this);
         return this;
     }
 
@@ -83,7 +82,7 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
         tail.getAndSet(node.next).complete(node);
     }
 
-    /** After what was put comes this error, or the end when it is null. Nothing that is put later, and no later end, counts. */
+    /** After what was put comes this error, or the end when it is null. What is put later is lost, and so is a later end. */
     void end(RuntimeException error) {
         isOver = true;
         CompletableFuture<Node<T>> last = tail.getAndSet(new CompletableFuture<>());
@@ -96,15 +95,11 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
         return head;
     }
 
-    private T take(Node<T> node) {
-        head = node.next;
-        return node.item;
-    }
-
     private void feed(Flow.Subscriber<? super T> subscriber, AtomicLong demand) {
         ask().whenComplete((node, error) -> {
             if (node != null) {
-                subscriber.onNext(take(node));
+                head = node.next;
+                subscriber.onNext(node.item);
                 if (demand.decrementAndGet() > 0) { feed(subscriber, demand); }
             } else if (error == null) {
                 subscriber.onComplete();

@@ -5,20 +5,17 @@ import com.google.gson.reflect.TypeToken;
 import dev.runwire.v1.*;
 import io.grpc.*;
 import io.grpc.Channel;
-import java.io.*;
+import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Map;
-import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
+import java.util.*;
+import java.util.concurrent.*;
 import java.util.function.Supplier;
 
 /** A connection to a server, for any number of threads. It has none: gRPC's bring what arrives, the JDK's timer ends pauses. */
 public final class RunwireClient implements AutoCloseable {
     private static final Duration UNARY_TIMEOUT = Duration.ofSeconds(30);
-
-    private final ManagedChannel connection;
+    final ManagedChannel connection;
     private final Channel channel;
 
     /** Connects without TLS. The target is HOST:PORT, or any name that gRPC knows. */
@@ -26,8 +23,9 @@ public final class RunwireClient implements AutoCloseable {
 
     /** Connects as the builder says, with TLS or interceptors; keepalive and retries are set here. */
     public RunwireClient(ManagedChannelBuilder<?> builder) {
+        InputStreamReader json = new InputStreamReader(getClass().getResourceAsStream("service_config.json"), StandardCharsets.UTF_8);
         connection = builder.keepAliveTime(60, TimeUnit.SECONDS).keepAliveTimeout(20, TimeUnit.SECONDS)
-                .defaultServiceConfig(serviceConfig()).enableRetry().build();
+                .defaultServiceConfig(new Gson().fromJson(json, new TypeToken<Map<String, Object>>() { })).enableRetry().build();
         channel = ClientInterceptors.intercept(connection, new Calling());
     }
 
@@ -36,10 +34,9 @@ public final class RunwireClient implements AutoCloseable {
 
     /** A run that ends TIMED_OUT when it takes longer than that. */
     public RunHandle run(RunRequest request, Duration deadline) {
-        String requestId = request.getRequestId().isEmpty() ? UUID.randomUUID().toString() : request.getRequestId();
-        AttachRequest attach = AttachRequest.newBuilder().setAppName(request.getAppName()).setRequestId(requestId)
-                .setStream(request.getStream()).build();
-        return new RunHandle(this, request.toBuilder().setRequestId(requestId).build(), attach, deadline);
+        String id = request.getRequestId().isEmpty() ? UUID.randomUUID().toString() : request.getRequestId();
+        AttachRequest.Builder attach = AttachRequest.newBuilder().setAppName(request.getAppName()).setStream(request.getStream());
+        return new RunHandle(this, request.toBuilder().setRequestId(id).build(), attach.setRequestId(id).build(), deadline);
     }
 
     /** A run that is there, live or ended, from a sequence on. */
@@ -59,12 +56,12 @@ public final class RunwireClient implements AutoCloseable {
         return RunRequest.newBuilder().setMessage(Message.newBuilder().setContent(text)).build();
     }
 
-    /** Calls a stub, as in {@code call(() -> client.sessions().getSession(request))}. Throws {@link CallException}. */
+    /** Calls a stub, as in {@code call(() -> client.sessions().getSession(request))}. Throws {@link RunwireException.CallException}. */
     public static <T> T call(Supplier<T> call) {
         try {
             return call.get();
         } catch (StatusRuntimeException error) {
-            throw new CallException(error.getStatus(), error.getTrailers());
+            throw new RunwireException.CallException(error.getStatus(), error.getTrailers());
         }
     }
 
@@ -77,28 +74,18 @@ public final class RunwireClient implements AutoCloseable {
     /** Agents, and the server. */
     public AgentServiceGrpc.AgentServiceBlockingStub agents() { return AgentServiceGrpc.newBlockingStub(channel); }
 
-    /** For stubs of other kinds. Calls that answer at once have a timeout of 30 s, unless they have a deadline. */
+    /** For stubs of other kinds. A call that answers at once has 30 s for it, unless it has a deadline of its own. */
     public Channel channel() { return channel; }
 
     /** Closes the connection. What is being read ends with CallException. */
     @Override public void close() { connection.shutdownNow(); }
 
-    boolean isClosed() { return connection.isShutdown(); }
-
-    private static Map<String, ?> serviceConfig() {
-        try (Reader json = new InputStreamReader(RunwireClient.class.getResourceAsStream("service_config.json"), StandardCharsets.UTF_8)) {
-            return new Gson().fromJson(json, new TypeToken<Map<String, Object>>() { });
-        } catch (IOException error) {
-            throw new UncheckedIOException(error);
-        }
-    }
-
     private final class Calling implements ClientInterceptor {
         @Override public <Q, R> ClientCall<Q, R> interceptCall(MethodDescriptor<Q, R> method, CallOptions options, Channel next) {
             // gRPC would refuse all calls for a second and more after a connection failed, before it tries another.
             if (connection.getState(false) == ConnectivityState.TRANSIENT_FAILURE) { connection.enterIdle(); }
-            boolean isOpen = method.getType() == MethodDescriptor.MethodType.UNARY && options.getDeadline() == null;
-            return next.newCall(method, isOpen ? options.withDeadlineAfter(UNARY_TIMEOUT) : options);
+            boolean isUntimed = method.getType() == MethodDescriptor.MethodType.UNARY && options.getDeadline() == null;
+            return next.newCall(method, isUntimed ? options.withDeadlineAfter(UNARY_TIMEOUT) : options);
         }
     }
 }
