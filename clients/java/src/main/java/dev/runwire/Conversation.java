@@ -39,10 +39,10 @@ public final class Conversation {
 
     /** Says something that nobody need follow, and gives the request id when the server has it. One after the other. */
     public synchronized CompletableFuture<String> send(String text) {
-        RunOptions detached = like.getOptions().toBuilder().setDetachedCancel(true).build();
-        RunRequest request = RunwireClient.saying(text).toBuilder().setOptions(detached).build();
+        RunRequest.Builder request = RunwireClient.saying(text).toBuilder();
+        request.getOptionsBuilder().setDetachedCancel(true);
         // The first may have to make the session that the next one is for.
-        sending = sending.handle((before, error) -> run(request)).thenCompose(run -> {
+        sending = sending.handle((before, error) -> run(request.build())).thenCompose(run -> {
             CompletableFuture<?> end = run.result();
             return CompletableFuture.anyOf(run.begun, end).thenApply(any -> run.requestId())
                     .whenComplete((id, error) -> end.cancel(false));

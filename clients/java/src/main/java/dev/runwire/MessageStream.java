@@ -11,8 +11,7 @@ public final class MessageStream {
     private final String messageId;
 
     MessageStream(RunHandle run, String messageId, Event first) {
-        // A partial event has the sequence of the event before it.
-        long before = first.getSequence() - (first.getPartial() ? 0 : 1);
+        long before = first.getSequence() - (first.getPartial() ? 0 : 1); // a partial one has that of the one before it
         this.run = new RunHandle(run.client, null, run.attach.toBuilder().setAfterSequence(before).build(), null);
         this.messageId = messageId;
     }
@@ -32,45 +31,43 @@ public final class MessageStream {
     }
 
     private <T> Reading<T> reading(BiConsumer<Saying, Reading<T>> reader) {
-        return run.reading(true, (event, out) -> Saying.of(event)
-                .filter(saying -> saying.id.equals(messageId) || saying.id.isEmpty()).forEach(saying -> {
-                    reader.accept(saying, out);
-                    if (saying.isWhole()) { out.end(null); }
+        return run.reading(true, (event, out) ->
+                Saying.of(event).filter(it -> it.id.equals(messageId) || it.id.isEmpty()).forEach(it -> {
+                    reader.accept(it, out);
+                    if (it.isWhole()) { out.end(null); }
                 }));
     }
 
     /** What an event says of a message, or of a tool's result: a piece of its text, or the whole. */
     record Saying(String id, Role role, long offset, String text, Message whole) {
-        private Saying(String id, Role role, long offset, String text) { this(id, role, offset, text, null); }
-
-        private Saying(String id, Message whole) { this(id, whole.getRole(), 0, whole.getContent(), whole); }
-
         boolean isWhole() { return whole != null; }
-
         boolean isText() { return role == Role.ROLE_ASSISTANT && !text.isEmpty(); }
 
-        /** What users and systems say is no answer. */
         static Stream<Saying> of(Event event) {
             TextDelta text = event.getTextDelta();
             ToolOutputDelta output = event.getToolOutputDelta();
-            Completion end = event.getCompletion();
-            Stream<Saying> sayings = switch (event.getPayloadCase()) {
-                case TEXT_DELTA -> Stream.of(new Saying(text.getMessageId(), Role.ROLE_ASSISTANT, text.getOffset(), text.getText()));
-                case REASONING_DELTA -> Stream.of(new Saying(event.getReasoningDelta().getMessageId(), Role.ROLE_ASSISTANT, 0, ""));
-                case TOOL_CALL_DELTA -> Stream.of(new Saying(event.getToolCallDelta().getMessageId(), Role.ROLE_ASSISTANT, 0, ""));
-                case TOOL_OUTPUT_DELTA ->
-                    Stream.of(new Saying(output.getToolCallId(), Role.ROLE_TOOL, output.getOffset(), output.getText()));
-                case MESSAGE -> Stream.of(new Saying(event.getMessage().getMessageId(), event.getMessage().getMessage()));
-                case COMPLETION -> end.hasMessage() ? Stream.of(new Saying("", end.getMessage())) : Stream.of();
-                case TOOL_RESULTS -> event.getToolResults().getResultsList().stream().map(Saying::result);
+            return switch (event.getPayloadCase()) {
+                case TEXT_DELTA -> piece(text.getMessageId(), Role.ROLE_ASSISTANT, text.getOffset(), text.getText());
+                case TOOL_OUTPUT_DELTA -> piece(output.getToolCallId(), Role.ROLE_TOOL, output.getOffset(), output.getText());
+                case REASONING_DELTA -> piece(event.getReasoningDelta().getMessageId(), Role.ROLE_ASSISTANT, 0, "");
+                case TOOL_CALL_DELTA -> piece(event.getToolCallDelta().getMessageId(), Role.ROLE_ASSISTANT, 0, "");
+                case MESSAGE -> whole(event.getMessage().getMessageId(), event.getMessage().getMessage());
+                case COMPLETION -> event.getCompletion().hasMessage() ? whole("", event.getCompletion().getMessage()) : Stream.of();
+                case TOOL_RESULTS -> event.getToolResults().getResultsList().stream().flatMap(result -> whole(result.getToolCallId(),
+                        Message.newBuilder().setRole(Role.ROLE_TOOL).setContent(result.getContent())
+                                .setToolCallId(result.getToolCallId()).setToolName(result.getToolName()).build()));
                 default -> Stream.of();
             };
-            return sayings.filter(saying -> saying.role != Role.ROLE_USER && saying.role != Role.ROLE_SYSTEM);
         }
 
-        private static Saying result(ToolResult result) {
-            return new Saying(result.getToolCallId(), Message.newBuilder().setRole(Role.ROLE_TOOL)
-                    .setContent(result.getContent()).setToolCallId(result.getToolCallId()).setToolName(result.getToolName()).build());
+        private static Stream<Saying> piece(String id, Role role, long offset, String text) {
+            return Stream.of(new Saying(id, role, offset, text, null));
+        }
+
+        /** What users and systems say is no answer. */
+        private static Stream<Saying> whole(String id, Message whole) {
+            return Stream.of(new Saying(id, whole.getRole(), 0, whole.getContent(), whole))
+                    .filter(it -> it.role != Role.ROLE_USER && it.role != Role.ROLE_SYSTEM);
         }
     }
 

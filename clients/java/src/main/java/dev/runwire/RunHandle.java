@@ -9,7 +9,7 @@ import java.util.function.BiConsumer;
 
 /**
  * One run, which begins when it is first read. It can be read by many, and again: each reading begins at once, with the
- * first event, and throws {@link RunwireException.CallException} when it is refused, or the server cannot be reached.
+ * first event, and throws {@link CallException} when it is refused, or the server cannot be reached.
  */
 public final class RunHandle {
     final RunwireClient client;
@@ -65,9 +65,7 @@ public final class RunHandle {
 
     /** How the run ended, when it has. Cancelling cancels the call. */
     public CompletableFuture<Completion> result() {
-        return this.<Completion>reading(false, (event, out) -> {
-            if (event.hasCompletion()) { out.put(event.getCompletion()); }
-        }).first();
+        return this.<Completion>reading(false, (event, out) -> { if (event.hasCompletion()) { out.put(event.getCompletion()); } }).first();
     }
 
     /** Asks the run to stop, and returns whether that changed anything. Does not wait for its end. */
@@ -80,9 +78,7 @@ public final class RunHandle {
         return new Reading<T>().follow(this, (event, out) -> {
             reader.accept(event, out);
             boolean isBad = isRaising && event.getCompletion().getOutcome() != Outcome.OUTCOME_COMPLETED;
-            if (event.hasCompletion()) {
-                out.end(isBad ? new RunwireException.RunEndedException(event.getCompletion()) : null);
-            }
+            if (event.hasCompletion()) { out.end(isBad ? new RunEndedException(event.getCompletion()) : null); }
         });
     }
 }

@@ -56,27 +56,23 @@ public final class RunwireClient implements AutoCloseable {
         return RunRequest.newBuilder().setMessage(Message.newBuilder().setContent(text)).build();
     }
 
-    /** Calls a stub, as in {@code call(() -> client.sessions().getSession(request))}. Throws {@link RunwireException.CallException}. */
+    /** Calls a stub, as in {@code call(() -> client.sessions().getSession(request))}. Throws {@link CallException}. */
     public static <T> T call(Supplier<T> call) {
         try {
             return call.get();
         } catch (StatusRuntimeException error) {
-            throw new RunwireException.CallException(error.getStatus(), error.getTrailers());
+            throw new CallException(error.getStatus(), error.getTrailers());
         }
     }
 
     /** All else about runs. */
     public RunnerServiceGrpc.RunnerServiceBlockingStub runner() { return RunnerServiceGrpc.newBlockingStub(channel); }
-
     /** Sessions, and their state. */
     public SessionServiceGrpc.SessionServiceBlockingStub sessions() { return SessionServiceGrpc.newBlockingStub(channel); }
-
     /** Agents, and the server. */
     public AgentServiceGrpc.AgentServiceBlockingStub agents() { return AgentServiceGrpc.newBlockingStub(channel); }
-
     /** For stubs of other kinds. A call that answers at once has 30 s for it, unless it has a deadline of its own. */
     public Channel channel() { return channel; }
-
     /** Closes the connection. What is being read ends with CallException. */
     @Override public void close() { connection.shutdownNow(); }
 
