@@ -8,7 +8,8 @@ import java.util.*;
 /** A call was refused, or the server cannot be reached. */
 @SuppressWarnings("serial")
 public final class CallException extends RunwireException {
-    static final Metadata.Key<byte[]> DETAILS = Metadata.Key.of("grpc-status-details-bin", Metadata.BINARY_BYTE_MARSHALLER);
+    static final Metadata.Key<byte[]> DETAILS =
+            Metadata.Key.of("grpc-status-details-bin", Metadata.BINARY_BYTE_MARSHALLER);
     private final io.grpc.Status.Code code;
     private final Map<String, String> violations = new LinkedHashMap<>();
     private String reason = "";
@@ -18,10 +19,11 @@ public final class CallException extends RunwireException {
         code = status.getCode();
         byte[] details = trailers != null && trailers.containsKey(DETAILS) ? trailers.get(DETAILS) : new byte[0];
         try {
-            for (Any any : Status.parseFrom(details).getDetailsList()) {
-                if (any.is(ErrorInfo.class)) { reason = any.unpack(ErrorInfo.class).getReason(); }
-                BadRequest bad = any.is(BadRequest.class) ? any.unpack(BadRequest.class) : BadRequest.getDefaultInstance();
-                bad.getFieldViolationsList().forEach(field -> violations.put(field.getField(), field.getDescription()));
+            for (Any it : Status.parseFrom(details).getDetailsList()) {
+                if (it.is(ErrorInfo.class)) { reason = it.unpack(ErrorInfo.class).getReason(); }
+                if (!it.is(BadRequest.class)) { continue; }
+                it.unpack(BadRequest.class).getFieldViolationsList()
+                        .forEach(wrong -> violations.put(wrong.getField(), wrong.getDescription()));
             }
         } catch (InvalidProtocolBufferException unreadable) {
             addSuppressed(unreadable);

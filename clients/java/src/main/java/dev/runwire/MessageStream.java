@@ -5,13 +5,13 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.*;
 import java.util.stream.Stream;
 
-/** One message of a run, to be read at any time, again, and by many: each reading follows the run from where it began. */
+/** One message of a run, to be read at any time, again, and by many: each reading follows the run from there. */
 public final class MessageStream {
     private final RunHandle run;
     private final String messageId;
 
     MessageStream(RunHandle run, String messageId, Event first) {
-        long before = first.getSequence() - (first.getPartial() ? 0 : 1); // a partial one has that of the one before it
+        long before = first.getSequence() - (first.getPartial() ? 0 : 1); // a partial one has that of the event before
         this.run = new RunHandle(run.client, null, run.attach.toBuilder().setAfterSequence(before).build(), null);
         this.messageId = messageId;
     }
@@ -46,16 +46,18 @@ public final class MessageStream {
         static Stream<Saying> of(Event event) {
             TextDelta text = event.getTextDelta();
             ToolOutputDelta output = event.getToolOutputDelta();
+            Completion end = event.getCompletion();
             return switch (event.getPayloadCase()) {
                 case TEXT_DELTA -> piece(text.getMessageId(), Role.ROLE_ASSISTANT, text.getOffset(), text.getText());
-                case TOOL_OUTPUT_DELTA -> piece(output.getToolCallId(), Role.ROLE_TOOL, output.getOffset(), output.getText());
+                case TOOL_OUTPUT_DELTA ->
+                    piece(output.getToolCallId(), Role.ROLE_TOOL, output.getOffset(), output.getText());
                 case REASONING_DELTA -> piece(event.getReasoningDelta().getMessageId(), Role.ROLE_ASSISTANT, 0, "");
                 case TOOL_CALL_DELTA -> piece(event.getToolCallDelta().getMessageId(), Role.ROLE_ASSISTANT, 0, "");
                 case MESSAGE -> whole(event.getMessage().getMessageId(), event.getMessage().getMessage());
-                case COMPLETION -> event.getCompletion().hasMessage() ? whole("", event.getCompletion().getMessage()) : Stream.of();
-                case TOOL_RESULTS -> event.getToolResults().getResultsList().stream().flatMap(result -> whole(result.getToolCallId(),
-                        Message.newBuilder().setRole(Role.ROLE_TOOL).setContent(result.getContent())
-                                .setToolCallId(result.getToolCallId()).setToolName(result.getToolName()).build()));
+                case COMPLETION -> end.hasMessage() ? whole("", end.getMessage()) : Stream.of();
+                case TOOL_RESULTS -> event.getToolResults().getResultsList().stream().flatMap(it ->
+                    whole(it.getToolCallId(), Message.newBuilder().setRole(Role.ROLE_TOOL).setContent(it.getContent())
+                            .setToolCallId(it.getToolCallId()).setToolName(it.getToolName()).build()));
                 default -> Stream.of();
             };
         }

@@ -9,13 +9,14 @@ import java.util.concurrent.atomic.*;
 import java.util.function.*;
 
 /**
- * Something to read, once: iterate it, or give it one subscriber. Nothing is taken off the wire before it is asked for: a
- * slow reader costs no memory. Read it to its end, or close it: that ends waits, and cancels the call, but not the run.
+ * Something to read, once: iterate it, or give it one subscriber. Nothing is taken off the wire before it is asked for:
+ * a slow reader costs no memory. Read it to its end, or close it: that ends waits, and cancels the call, but not the run.
  */
 public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publisher<T>, AutoCloseable {
     private static final int BREAKS_MAX = 8; // between two events that arrive
     private static final int FIRST_BREAKS_MAX = 3; // a server that was never reached is more likely not there
-    private static final Metadata.Key<String> ACCEPTED = Metadata.Key.of("x-request-id", Metadata.ASCII_STRING_MARSHALLER);
+    private static final Metadata.Key<String> ACCEPTED =
+            Metadata.Key.of("x-request-id", Metadata.ASCII_STRING_MARSHALLER);
     // What a broken connection looks like. A proxy that cuts a stream says INTERNAL or CANCELLED.
     private static final Set<Code> BROKEN =
             EnumSet.of(Code.UNAVAILABLE, Code.INTERNAL, Code.UNKNOWN, Code.CANCELLED, Code.DEADLINE_EXCEEDED);
@@ -30,7 +31,7 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
 
     @Override public Iterator<T> iterator() { return this; }
 
-    /** Waits. Throws {@link RunwireException}, or CancellationException when this is closed or the thread interrupted. */
+    /** Waits. Throws {@link RunwireException}; CancellationException when this is closed, or the thread interrupted. */
     @Override public boolean hasNext() {
         try {
             return ask().get() != null;
@@ -61,7 +62,9 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
     }
 
     @Override public void close() {
-        end(new CancellationException("the reading was closed"));
+        CancellationException closed = new CancellationException("the reading was closed");
+        end(closed);
+        head = CompletableFuture.failedFuture(closed); // what nobody took is lost
         followings.forEach(Following::hangUp);
     }
 
@@ -84,11 +87,11 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
         tail.getAndSet(node.next).complete(node);
     }
 
-    /** After what was put comes this error, or the end when it is null. What is put later is lost, and so is a later end. */
+    /** After what was put comes this error, or the end when it is null. What is put later is lost; a later end, too. */
     void end(RuntimeException error) {
         isOver = true;
         CompletableFuture<Node<T>> last = tail.getAndSet(new CompletableFuture<>());
-        boolean isEnded = error == null ? last.complete(null) : last.completeExceptionally(error);
+        if (error == null) { last.complete(null); } else { last.completeExceptionally(error); }
     }
 
     private CompletableFuture<Node<T>> ask() {
@@ -185,12 +188,14 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, Flow.Publishe
             lastSequence = Math.max(lastSequence, event.getSequence());
             if (event.hasReconnect()) {
                 wasSentAway = true;
-                delayMillis = event.getReconnect().getDelay().getSeconds() * 1e3 + event.getReconnect().getDelay().getNanos() / 1e6;
+                com.google.protobuf.Duration delay = event.getReconnect().getDelay();
+                delayMillis = delay.getSeconds() * 1e3 + delay.getNanos() / 1e6;
                 call.cancel("sent away", null);
             } else if (!event.hasCaughtUp()) {
                 hasNews = true;
                 breaks = 0;
-                if (event.hasRunStarted()) { run.session.complete(event.getRunStarted().getRun().getSession().getSessionId()); }
+                String session = event.getRunStarted().getRun().getSession().getSessionId();
+                if (!session.isEmpty()) { run.session.complete(session); }
                 if (!event.hasHeartbeat()) { reader.accept(event, Reading.this); }
                 if (event.hasCompletion() || isOver) { hangUp(); }
             }

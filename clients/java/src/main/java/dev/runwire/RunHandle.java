@@ -41,7 +41,8 @@ public final class RunHandle {
 
     /** The assistant's messages and tools' results, when they are whole. Throws RunEndedException if it ends badly. */
     public Reading<Message> messages() {
-        return reading(true, (event, out) -> Saying.of(event).filter(Saying::isWhole).forEach(it -> out.put(it.whole())));
+        return reading(true, (event, out) ->
+                Saying.of(event).filter(Saying::isWhole).forEach(it -> out.put(it.whole())));
     }
 
     /** A stream for each of those messages, as soon as it begins. Throws RunEndedException if the run ends badly. */
@@ -65,13 +66,16 @@ public final class RunHandle {
 
     /** How the run ended, when it has. Cancelling cancels the call. */
     public CompletableFuture<Completion> result() {
-        return this.<Completion>reading(false, (event, out) -> { if (event.hasCompletion()) { out.put(event.getCompletion()); } }).first();
+        return this.<Completion>reading(false, (event, out) -> {
+            if (event.hasCompletion()) { out.put(event.getCompletion()); }
+        }).first();
     }
 
     /** Asks the run to stop, and returns whether that changed anything. Does not wait for its end. */
     public boolean cancel(String why) {
-        CancelRequest.Builder stop = CancelRequest.newBuilder().setAppName(attach.getAppName()).setRequestId(requestId());
-        return RunwireClient.call(() -> client.runner().cancel(stop.setReason(why).build())).getChanged();
+        CancelRequest request = CancelRequest.newBuilder().setAppName(attach.getAppName()).setRequestId(requestId())
+                .setReason(why).build();
+        return RunwireClient.call(() -> client.runner().cancel(request)).getChanged();
     }
 
     <T> Reading<T> reading(boolean isRaising, BiConsumer<Event, Reading<T>> reader) {

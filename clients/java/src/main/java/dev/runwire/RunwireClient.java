@@ -12,7 +12,7 @@ import java.util.*;
 import java.util.concurrent.*;
 import java.util.function.Supplier;
 
-/** A connection to a server, for any number of threads. It has none: gRPC's bring what arrives, the JDK's timer ends pauses. */
+/** A connection to a server, for any number of threads. It has none: what arrives comes by gRPC's. */
 public final class RunwireClient implements AutoCloseable {
     private static final Duration UNARY_TIMEOUT = Duration.ofSeconds(30);
     final ManagedChannel connection;
@@ -23,9 +23,10 @@ public final class RunwireClient implements AutoCloseable {
 
     /** Connects as the builder says, with TLS or interceptors; keepalive and retries are set here. */
     public RunwireClient(ManagedChannelBuilder<?> builder) {
-        InputStreamReader json = new InputStreamReader(getClass().getResourceAsStream("service_config.json"), StandardCharsets.UTF_8);
+        var json = new InputStreamReader(getClass().getResourceAsStream("service_config.json"), StandardCharsets.UTF_8);
+        Map<String, Object> config = new Gson().fromJson(json, new TypeToken<Map<String, Object>>() { });
         connection = builder.keepAliveTime(60, TimeUnit.SECONDS).keepAliveTimeout(20, TimeUnit.SECONDS)
-                .defaultServiceConfig(new Gson().fromJson(json, new TypeToken<Map<String, Object>>() { })).enableRetry().build();
+                .defaultServiceConfig(config).enableRetry().build();
         channel = ClientInterceptors.intercept(connection, new Calling());
     }
 
@@ -35,8 +36,9 @@ public final class RunwireClient implements AutoCloseable {
     /** A run that ends TIMED_OUT when it takes longer than that. */
     public RunHandle run(RunRequest request, Duration deadline) {
         String id = request.getRequestId().isEmpty() ? UUID.randomUUID().toString() : request.getRequestId();
-        AttachRequest.Builder attach = AttachRequest.newBuilder().setAppName(request.getAppName()).setStream(request.getStream());
-        return new RunHandle(this, request.toBuilder().setRequestId(id).build(), attach.setRequestId(id).build(), deadline);
+        AttachRequest attach = AttachRequest.newBuilder().setAppName(request.getAppName()).setRequestId(id)
+                .setStream(request.getStream()).build();
+        return new RunHandle(this, request.toBuilder().setRequestId(id).build(), attach, deadline);
     }
 
     /** A run that is there, live or ended, from a sequence on. */
@@ -46,7 +48,9 @@ public final class RunwireClient implements AutoCloseable {
     public CompletableFuture<String> chat(String userId, String text) { return conversation(userId).chat(text); }
 
     /** A conversation in a new session. */
-    public Conversation conversation(String userId) { return conversation(RunRequest.newBuilder().setUserId(userId).build()); }
+    public Conversation conversation(String userId) {
+        return conversation(RunRequest.newBuilder().setUserId(userId).build());
+    }
 
     /** A conversation whose runs are all like this request: its user, session, agent, options. */
     public Conversation conversation(RunRequest like) { return new Conversation(this, like); }
@@ -68,7 +72,9 @@ public final class RunwireClient implements AutoCloseable {
     /** All else about runs. */
     public RunnerServiceGrpc.RunnerServiceBlockingStub runner() { return RunnerServiceGrpc.newBlockingStub(channel); }
     /** Sessions, and their state. */
-    public SessionServiceGrpc.SessionServiceBlockingStub sessions() { return SessionServiceGrpc.newBlockingStub(channel); }
+    public SessionServiceGrpc.SessionServiceBlockingStub sessions() {
+        return SessionServiceGrpc.newBlockingStub(channel);
+    }
     /** Agents, and the server. */
     public AgentServiceGrpc.AgentServiceBlockingStub agents() { return AgentServiceGrpc.newBlockingStub(channel); }
     /** For stubs of other kinds. A call that answers at once has 30 s for it, unless it has a deadline of its own. */
@@ -77,7 +83,8 @@ public final class RunwireClient implements AutoCloseable {
     @Override public void close() { connection.shutdownNow(); }
 
     private final class Calling implements ClientInterceptor {
-        @Override public <Q, R> ClientCall<Q, R> interceptCall(MethodDescriptor<Q, R> method, CallOptions options, Channel next) {
+        @Override public <Q, R> ClientCall<Q, R> interceptCall(
+                MethodDescriptor<Q, R> method, CallOptions options, Channel next) {
             // gRPC would refuse all calls for a second and more after a connection failed, before it tries another.
             if (connection.getState(false) == ConnectivityState.TRANSIENT_FAILURE) { connection.enterIdle(); }
             boolean isUntimed = method.getType() == MethodDescriptor.MethodType.UNARY && options.getDeadline() == null;
