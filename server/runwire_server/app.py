@@ -30,7 +30,8 @@ from runwire_server.runner.conversations import Conversations
 from runwire_server.runner.keeper import Keeper, KeeperSettings
 from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.mailing import Mailing
-from runwire_server.runner.runner import Runner, RunnerSettings
+from runwire_server.runner.runner import Runner
+from runwire_server.runner.settings import RunnerSettings
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.runner.watching import Watching
 from runwire_server.storage.deferred import DeferredSettings, DeferredStore

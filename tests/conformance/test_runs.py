@@ -10,7 +10,7 @@ import pytest
 from conformance.conftest import Clock
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role, ToolCall, ToolResult, Usage
-from runwire_server.domain.errors import FencedError, InvalidRequestError, NotFoundError
+from runwire_server.domain.errors import AlreadyExistsError, FencedError, InvalidRequestError, NotFoundError
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.runs import (
     CancelMode,
@@ -179,6 +179,35 @@ async def test_claiming_raises_the_attempt_and_starts_the_run(store: Store) -> N
 
     assert (run.attempt, run.state, run.start_time, run.owner) == (1, RunState.RUNNING, NOW, ANN)
     assert await store.get_run(run.key) == run
+
+
+async def test_a_run_may_be_made_with_its_session(store: Store) -> None:
+    run, is_new = await store.create_run(make_run(), new_session=True)
+
+    session = await store.get_session(SESSION)
+    assert is_new
+    assert (session.key, session.state, session.create_time) == (SESSION, {}, NOW)
+    assert await store.get_run(run.key) == run
+
+
+async def test_a_session_is_not_made_for_a_run_that_is_known(store: Store) -> None:
+    run = await claimed(store)
+    other = SessionKey(SESSION.app_name, SESSION.user_id, "other")
+
+    assert await store.create_run(make_run(session=other), new_session=True) == (run, False)
+    with pytest.raises(NotFoundError):
+        await store.get_session(other)
+
+
+async def test_a_run_is_not_made_with_a_session_that_is_there(store: Store) -> None:
+    await store.create_session(SESSION, {"k": 1}, NOW)
+
+    with pytest.raises(AlreadyExistsError):
+        await store.create_run(make_run(), new_session=True)
+
+    assert (await store.get_session(SESSION)).state == {"k": 1}
+    with pytest.raises(NotFoundError):
+        await store.get_run(make_run().key)
 
 
 async def test_a_run_that_has_its_turn_at_once_may_be_made_claimed(store: Store) -> None:

@@ -43,9 +43,17 @@ class Output(Protocol):
         ...
 
     async def emit(
-        self, payload: DurablePayload, *, state_delta: JsonObject | None = None, tag: str = ""
+        self,
+        payload: DurablePayload,
+        *,
+        state_delta: JsonObject | None = None,
+        tag: str = "",
+        may_wait: bool = False,
     ) -> DurablePayload | None:
         """Add to the log. Returns once it is stored, so a slow store slows the agent.
+
+        With `may_wait` it may be stored, and shown, with what comes next, within 50 ms: for an answer, after which
+        the run probably ends. What fails then is raised by the next call, or ends the run.
 
         Return what is in the log: what plugins made of the payload, or None when one dropped it.
         Raises: FencedError when another replica has taken the run. StopError of a plugin.

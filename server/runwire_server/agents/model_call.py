@@ -109,7 +109,7 @@ class ModelCalls:
                 message = await plugins.after_model(self._context.hook_context(), payload.message)
                 payload = replace(payload, message=message)
         payload = _in_order(payload, limit)
-        shown = await self._context.output.emit(payload)
+        shown = await self._context.output.emit(payload, may_wait=not payload.message.tool_calls)
         return shown if isinstance(shown, MessagePayload) else payload
 
     async def _stream(self, request: ModelRequest) -> MessagePayload:
@@ -119,7 +119,8 @@ class ModelCalls:
         usage = (end.usage or Usage()) + Usage(model_calls=1)
         raw: dict[str, str] = {}
         message = answer.message()
-        message = replace(message, tool_calls=with_unique_ids(message.tool_calls))
+        if message.tool_calls:
+            message = replace(message, tool_calls=with_unique_ids(message.tool_calls))
         if self._repairs_json and message.tool_calls:
             calls, raw = await repair_calls(message.tool_calls)
             message = replace(message, tool_calls=calls)
@@ -131,9 +132,19 @@ class ModelCalls:
 def _in_order(payload: MessagePayload, limit: str) -> MessagePayload:
     """Return the answer as an assistant's message whose calls have an id each; without calls after a limit."""
     message = payload.message
+    if (
+        not (limit or message.tool_calls or payload.raw_arguments)
+        and payload.finish_reason
+        and _is_plain(message)
+    ):
+        return payload
     calls = () if limit else with_unique_ids(message.tool_calls)
     message = replace(message, role=Role.ASSISTANT, tool_calls=calls, tool_call_id="", tool_name="")
     reason = limit or payload.finish_reason or ("tool_calls" if calls else "stop")
     ids = {call.id for call in calls}
     raw = {call_id: text for call_id, text in payload.raw_arguments.items() if call_id in ids}
     return replace(payload, message=message, finish_reason=reason, raw_arguments=raw)
+
+
+def _is_plain(message: Message) -> bool:
+    return message.role is Role.ASSISTANT and not (message.tool_call_id or message.tool_name)

@@ -69,9 +69,14 @@ class _Witness:
         return self.output.run
 
     async def emit(
-        self, payload: DurablePayload, *, state_delta: JsonObject | None = None, tag: str = ""
+        self,
+        payload: DurablePayload,
+        *,
+        state_delta: JsonObject | None = None,
+        tag: str = "",
+        may_wait: bool = False,
     ) -> DurablePayload | None:
-        shown = await self.output.emit(payload, state_delta=state_delta, tag=tag)
+        shown = await self.output.emit(payload, state_delta=state_delta, tag=tag, may_wait=may_wait)
         for known in (payload, shown):
             if isinstance(known, MessagePayload):
                 self.messages.append(known.message)

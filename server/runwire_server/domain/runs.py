@@ -184,6 +184,10 @@ class RunOptions(AgentOptions):
         return replace(self, **given)
 
 
+# What most runs say.
+NO_OPTIONS = RunOptions()
+
+
 @dataclass(frozen=True, slots=True)
 class RunInput:
     """What a run was asked to do. `messages` seeds a session that has no events.
@@ -245,6 +249,13 @@ class Run:
     def has_news(self) -> bool:
         """Whether something that it asked was answered, and it does not know yet."""
         return any(not q.is_settled and self.mail.answer_to(q) is not None for q in self.questions)
+
+    def claimed_by(self, owner: ReplicaId, now: datetime) -> "Run":
+        """Return the run as a replica has it that takes it."""
+        attempt = self.attempt + 1
+        if self.state is RunState.QUEUED:
+            return replace(self, state=RunState.RUNNING, start_time=now, attempt=attempt, owner=owner)
+        return replace(self, attempt=attempt, owner=owner)
 
     def waits_in_vain(self, now: datetime) -> bool:
         """Whether the time is over for something that it asked and has not learned the answer of."""

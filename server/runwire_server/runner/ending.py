@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import Message, Role
+from runwire_server.domain.content import Message, Role, Usage
 from runwire_server.domain.errors import (
     HookError,
     NotFoundError,
@@ -67,7 +67,8 @@ class Ending:
             if run.last_sequence:
                 opening.append(_failed_answer(run))
         drafts += [journal.draft(payload) for payload in left_open(run, self.stop_reason)]
-        drafts.append(replace(journal.draft(self._completion(run)), author=run.key.app_name))
+        completion = self._completion(journal.held.usage(run.usage))
+        drafts.append(replace(journal.draft(completion), author=run.key.app_name))
         version = run.mail.version if self.reads_mail else None
         try:
             await journal.write(drafts, opening=opening, record=self._record, mail_version=version)
@@ -86,13 +87,13 @@ class Ending:
             drafts.append(journal.draft(payload, text.branch))
         return drafts
 
-    def _completion(self, run: Run) -> ev.Completion:
+    def _completion(self, usage: Usage) -> ev.Completion:
         message = self.message
         return ev.Completion(
             outcome=self.outcome,
             stop_reason=self.stop_reason,
             error=self.error,
-            usage=run.usage,
+            usage=usage,
             message=message if message is not None and message.role is Role.TOOL else None,
             cancel_reason=self.cancel_reason,
             structured_output=self.structured_output,

@@ -69,7 +69,8 @@ class Execution:
         try:
             ending = await self._work()
             if ending is not None:
-                await self._close(ending)
+                if not self._journal.is_complete:
+                    await self._close(ending)
                 await self._settings.workshop.plugins.after_run(self._live.run)
         except FencedError:
             _logger.warning("run %s was taken by another replica; stopped", self._live.run.key.request_id)
@@ -148,6 +149,7 @@ class Execution:
             self._live.run,
             self._agent,
             session_created=self._live.session_created,
+            has_history=self._live.has_history,
             hooks=self._settings.session_hooks,
         )
         return history if history.messages else None
@@ -237,7 +239,8 @@ class Execution:
             except UnavailableError as error:
                 _logger.warning("cannot close run %s yet: %s", self._live.run.key.request_id, error)
                 if isinstance(error, WritesLostError):
-                    # However the work ended, part of it is not in the log: that is a failure.
+                    # However the work ended, part of it is not in the log: that is a failure. So is the answer to it.
+                    self._journal.held.clear()
                     ending = ending_of_failure(error, _logger, self._live.run)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _CLOSE_RETRY_SECONDS_MAX)

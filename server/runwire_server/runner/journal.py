@@ -2,14 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
 from runwire_server.agents.agent import Identity
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import JsonObject, Role
-from runwire_server.domain.errors import FencedError, RunCancelled, StaleMailError
+from runwire_server.domain.content import JsonObject
+from runwire_server.domain.errors import (
+    FencedError,
+    NotFoundError,
+    RunCancelled,
+    StaleMailError,
+    UnavailableError,
+)
 from runwire_server.domain.rounds import Rounds
 from runwire_server.domain.runs import CancelMode, Run
 from runwire_server.domain.sessions import is_session_event
@@ -17,6 +24,7 @@ from runwire_server.plugins.chain import RunPlugins
 from runwire_server.plugins.plugin import HookContext
 from runwire_server.plugins.session_hooks import SessionHooks
 from runwire_server.runner.catalog import NO_HOOKS
+from runwire_server.runner.held import Held, is_answer
 from runwire_server.runner.live import LiveRun
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.runner.tail import GrowingText
@@ -41,6 +49,7 @@ class _Work:
     mail_version: int | None
 
 
+_NO_WORK = _Work((), (), {}, (), None, None, None)
 # One write has not nearly so many events.
 _MISSED_MAX = 10_000
 
@@ -70,6 +79,7 @@ class Journal:
         self._is_closed = False
         # Whether nobody knows if the last write was done.
         self._is_unsure = False
+        self.held = Held(self._flush_soon)
         self.rounds = Rounds()
         self.message_ids: set[str] = set()
         self.finish_reason = ""
@@ -129,6 +139,25 @@ class Journal:
         if graceful is not None and graceful.mode in _POINTS[point]:
             raise RunCancelled(graceful.reason)
 
+    def hold(self, draft: ev.Draft) -> bool:
+        """Take an event that is written with the next ones, or soon. Return False when it must be written at once.
+
+        Nobody sees it before. What fails then is raised by the next write.
+        """
+        if self._plugins or self._hooks or self._is_closed:
+            return False
+        self.held.put(draft)
+        self._note_answer(draft.payload)
+        return True
+
+    def _flush_soon(self) -> None:
+        self._supervisor.spawn(f"flush-{self.run.key.request_id}", self._flush())
+
+    async def _flush(self) -> None:
+        # What fails here fails again in the next write, which has somebody to tell.
+        with suppress(FencedError, UnavailableError, NotFoundError):
+            await self._write(_NO_WORK)
+
     async def write(
         self,
         drafts: Sequence[ev.Draft],
@@ -159,7 +188,7 @@ class Journal:
         if self._hooks and not is_plain:
             # Not under the lock, and by the caller: a hook that takes its time must not keep the log from closing.
             opening, stored = await self._hooked(kept, ids, opening)
-        if kept or opening or state_delta or record is not None:
+        if kept or opening or state_delta or record is not None or self.held:
             work = self._write(_Work(kept, ids, stored, opening, state_delta, record, mail_version))
             await self._supervisor.finish(f"append-{self.run.key.request_id}", work)
         return shown
@@ -194,7 +223,8 @@ class Journal:
 
     def open_texts(self) -> list[tuple[str, GrowingText]]:
         """Return the texts of messages that are not whole yet, by message id."""
-        return self._live.tail.open_texts()
+        whole = self.held.message_ids
+        return [(name, text) for name, text in self._live.tail.open_texts() if name not in whole]
 
     def draft(self, payload: ev.DurablePayload, branch: str = "") -> ev.Draft:
         """Return an event of the run's agent, or of the one on that branch."""
@@ -219,12 +249,15 @@ class Journal:
 
     async def settle(self) -> None:
         """Find out what became of the write before, if its answer was lost. Raises: UnavailableError."""
-        async with self._lock:
-            await self._find_out()
+        if self._is_unsure:
+            async with self._lock:
+                await self._find_out()
 
     async def _write(self, work: _Work) -> None:
         async with self._lock:
             await self._find_out()
+            if work is _NO_WORK and not self.held:
+                return
             for is_last in (False, True):
                 if self._is_closed:
                     raise FencedError(f"the log of run {self.run.key.request_id!r} is complete")
@@ -247,9 +280,11 @@ class Journal:
     def _prepared(self, work: _Work) -> tuple[Run, Append]:
         run = self._live.run
         now = self._clock()
+        drafts = [*self.held.drafts, *work.drafts]
+        ids = [*self.held.ids, *work.ids]
         events = [
             self._number(draft, run, now, run.last_sequence + place, event_id)
-            for place, (draft, event_id) in enumerate(zip(work.drafts, work.ids, strict=True), 1)
+            for place, (draft, event_id) in enumerate(zip(drafts, ids, strict=True), 1)
         ]
         following = self._advance(run, events, now)
         if work.record is not None:
@@ -290,6 +325,7 @@ class Journal:
         # Others may have written since the write was prepared.
         mail = self._live.run.mail
         self._live.run = replace(following, mail=mail) if mail.version > following.mail.version else following
+        self.held.drop(events)
         for event in events:
             self.rounds.note(event.branch, event.payload)
         self._is_closed = following.state.is_terminal
@@ -317,9 +353,8 @@ class Journal:
         usage, rounds = run.usage, run.tool_rounds
         for event in events:
             payload = event.payload
-            if isinstance(payload, ev.MessagePayload) and payload.message.role is Role.ASSISTANT:
-                self.message_ids.add(payload.message_id)
-                self.finish_reason = payload.finish_reason
+            self._note_answer(payload)
+            if is_answer(payload):
                 rounds += bool(payload.message.tool_calls)
                 if payload.usage is not None:
                     usage = usage + payload.usage
@@ -330,6 +365,11 @@ class Journal:
             usage=usage,
             tool_rounds=rounds,
         )
+
+    def _note_answer(self, payload: ev.Payload) -> None:
+        if is_answer(payload):
+            self.message_ids.add(payload.message_id)
+            self.finish_reason = payload.finish_reason
 
 
 def _session_events(events: Sequence[ev.Event], stored: Mapping[str, ev.Event | None]) -> Iterator[ev.Event]:

@@ -42,13 +42,15 @@ async def open_run(
     agent: Agent,
     *,
     session_created: bool,
+    has_history: bool = True,
     hooks: SessionHooks = NO_HOOKS,
 ) -> History:
     """Write run_started and the opening messages in one step, and return the history: the run's own message last.
 
+    Without `has_history` the session was made with the run, and is not read.
     Raises: FencedError, UnavailableError, HookError, StopError.
     """
-    past = await read_window(store, run, HISTORY_EVENTS_MAX)
+    past = await read_window(store, run, HISTORY_EVENTS_MAX) if has_history else []
     added = opening_messages(has_events=bool(past), seed=run.input.messages, message=run.input.message)
     begun = [_session_event(run, message) for message in added]
     await journal.write(
@@ -60,11 +62,7 @@ async def open_run(
         # What plugins and hooks made of the user's words counts, for the model too.
         return await read_history(store, run, hooks)
     history = await _shown(store, run, past, hooks)
-    return replace(
-        history,
-        messages=(*history.messages, *added),
-        last_message_id=_last_message_id(begun) or history.last_message_id,
-    )
+    return History((*history.messages, *added), _last_message_id(begun) or history.last_message_id)
 
 
 async def read_history(store: Store, run: Run, hooks: SessionHooks = NO_HOOKS) -> History:

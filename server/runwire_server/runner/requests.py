@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import uuid4
 
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
-from runwire_server.domain.runs import Run, RunInput, RunState
+from runwire_server.domain.runs import NO_OPTIONS, Run, RunInput, RunOptions, RunState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,9 @@ def new_run(
 ) -> Run:
     """Return the record of the run that was asked for, made by that replica."""
     options = request.input.options
-    if options.max_run_seconds is None or options.max_run_seconds > run_seconds_max:
+    if options is NO_OPTIONS:
+        options = _bounded(run_seconds_max)
+    elif options.max_run_seconds is None or options.max_run_seconds > run_seconds_max:
         options = replace(options, max_run_seconds=run_seconds_max)
     return Run(
         key=key,
@@ -51,3 +54,8 @@ def new_run(
         fingerprint=request.fingerprint,
         input=replace(request.input, options=options),
     )
+
+
+@cache
+def _bounded(run_seconds_max: float) -> RunOptions:
+    return replace(NO_OPTIONS, max_run_seconds=run_seconds_max)

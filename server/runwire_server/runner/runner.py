@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from runwire_server.domain.errors import (
     PreconditionError,
     UnavailableError,
 )
-from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.ids import RunKey, SessionKey
 from runwire_server.domain.runs import (
     NOBODY,
     CancelMode,
@@ -27,7 +26,6 @@ from runwire_server.domain.runs import (
     RunState,
     SessionPolicy,
 )
-from runwire_server.domain.sessions import Session
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.plugins.plugin import Plugin
 from runwire_server.runner.activation import Workshop
@@ -38,6 +36,7 @@ from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.live import LiveRun, Stop
 from runwire_server.runner.lost import looks_lost
 from runwire_server.runner.requests import StartRequest, new_run
+from runwire_server.runner.settings import RunnerSettings
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.storage.port import Store
 
@@ -48,20 +47,6 @@ _GOES_ON_SECONDS = 1.0
 _CANCEL_MEMORY = timedelta(seconds=60)
 # When to look for a run whose creation had no answer: sooner than anyone waits for it, and until no answer can come.
 _FIND_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunnerSettings:
-    """What an operator may choose. `live_runs_max` counts queued runs too."""
-
-    replica: ReplicaId
-    clock: Callable[[], datetime]
-    reattach_grace_seconds: float = 5.0
-    run_seconds_max: float = 600.0
-    live_runs_max: int = 4000
-    cancel_grace_seconds: float = 1.0
-    waiting_seconds_max: float = 86_400.0
-    count_plugin_failure: Callable[[str, str], None] = lambda _plugin, _hook: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +126,15 @@ class Runner:
         if len(self._live) >= self._settings.live_runs_max:
             raise LimitExceededError(f"this server is at its limit of {self._settings.live_runs_max} runs")
         now = self._settings.clock()
+        # Nobody has a session that has no name yet: it is made with the run.
+        is_nameless = not request.session_id and not request.input.resume
         session, is_created = await self._session(app, request, now)
         self._starting.add(key)
         try:
             run, is_new = await self._store.create_run(
                 new_run(
                     key,
-                    session.key,
+                    session,
                     agent.name,
                     request,
                     replica=self._settings.replica,
@@ -156,6 +143,7 @@ class Runner:
                 ),
                 must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
                 claim=True,
+                new_session=is_nameless,
             )
         except UnavailableError:
             self._supervisor.spawn(f"find-{key.request_id}", self._find_lost(key, agent))
@@ -163,22 +151,25 @@ class Runner:
         finally:
             self._starting.discard(key)
         if not is_new:
-            if is_created and run.session != session.key:
-                await self._store.delete_session(session.key)
+            if is_created and not is_nameless and run.session != session:
+                await self._store.delete_session(session)
             return await self._join(run, request, agent)
-        started = Started(run, self._execute(run, agent, session_created=is_created))
+        started = Started(
+            run, self._execute(run, agent, session_created=is_created, has_history=not is_nameless)
+        )
         if request.input.options.session_policy is SessionPolicy.INTERRUPT:
             await self._interrupt_others(run)
         return started
 
-    async def _session(self, app: ServedApp, request: StartRequest, now: datetime) -> tuple[Session, bool]:
+    async def _session(self, app: ServedApp, request: StartRequest, now: datetime) -> tuple[SessionKey, bool]:
+        """Return the run's session, and whether it is made for the run. One without a name is not there yet."""
         key = SessionKey(app.name, request.user_id, request.session_id or uuid4().hex)
         if request.input.resume:
-            return await self._store.get_session(key), False
+            return (await self._store.get_session(key)).key, False
         if not request.session_id:
-            # Nobody has one of this name: not even looking for it is cheaper.
-            return await self._store.create_session(key, {}, now), True
-        return await self._store.get_or_create_session(key, {}, now)
+            return key, True
+        session, is_created = await self._store.get_or_create_session(key, {}, now)
+        return session.key, is_created
 
     async def _interrupt_others(self, run: Run) -> None:
         """Cancel the session's runs that came before this one."""
@@ -295,13 +286,20 @@ class Runner:
         return claimed
 
     def _execute(
-        self, run: Run, agent: Agent, *, session_created: bool = False, is_continued: bool = False
+        self,
+        run: Run,
+        agent: Agent,
+        *,
+        session_created: bool = False,
+        has_history: bool = True,
+        is_continued: bool = False,
     ) -> LiveRun:
         settings = self._settings
         live = LiveRun(
             run,
             reattach_grace_seconds=settings.reattach_grace_seconds,
             session_created=session_created,
+            has_history=has_history,
             is_continued=is_continued,
         )
         if run.cancel is not None:

@@ -30,17 +30,27 @@ class Voice:
     @property
     def run(self) -> Run:
         """The run as it is now."""
-        return self._journal.run
+        run, held = self._journal.run, self._journal.held
+        return replace(run, usage=held.usage(run.usage)) if held else run
 
     def as_agent(self, identity: Identity) -> "Voice":
         """Return the same log for another agent of the run."""
         return Voice(self._journal, identity, self._expire_time)
 
     async def emit(
-        self, payload: ev.DurablePayload, *, state_delta: JsonObject | None = None, tag: str = ""
+        self,
+        payload: ev.DurablePayload,
+        *,
+        state_delta: JsonObject | None = None,
+        tag: str = "",
+        may_wait: bool = False,
     ) -> ev.DurablePayload | None:
         """Append one event. See agents.agent.Output."""
-        draft = replace(self._draft(payload), state_delta=state_delta, tag=tag)
+        draft = self._draft(payload)
+        if state_delta is not None or tag:
+            draft = replace(draft, state_delta=state_delta, tag=tag)
+        if may_wait and self._journal.hold(draft):
+            return payload
         (shown,) = await self._journal.write([draft])
         return None if shown is None else shown.payload
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from pydantic import ConfigDict, TypeAdapter
 from pydantic_core import to_json
 
 from runwire_server.domain import events as ev
-from runwire_server.domain.content import Part
+from runwire_server.domain.content import Message, Part
 from runwire_server.domain.mail import RunMail
 from runwire_server.domain.runs import Run, RunInput
 
@@ -34,6 +35,9 @@ _KINDS: dict[str, type[Any]] = {
     "custom": ev.Custom,
 }
 _BESIDE = {"cancel", "fingerprint", "input", "mail", "due_time"}
+_RECORD = tuple(name for name in Run.__dataclass_fields__ if name not in _BESIDE)
+# Writes what pydantic does, in a fifth of the time, but for bytes and for numbers that JSON has not.
+_encode_plain = msgspec.json.Encoder().encode
 _NAMES = {payload_type: kind for kind, payload_type in _KINDS.items()}
 
 
@@ -57,7 +61,15 @@ def encode_event(event: ev.Event) -> StoredEvent:
         for name in ev.Event.__dataclass_fields__
         if name not in {"payload", "wire"} and (value := getattr(event, name)) not in (None, "", 0)
     }
-    return StoredEvent(_NAMES[type(event.payload)], _json(event.payload), _json(envelope))
+    payload = event.payload
+    is_plain = isinstance(payload, ev.RunStarted) or (
+        isinstance(payload, ev.MessagePayload | ev.Completion) and _is_plain(payload.message)
+    )
+    return StoredEvent(
+        _NAMES[type(payload)],
+        _encode_plain(payload).decode() if is_plain else _json(payload),
+        _encode_plain(envelope).decode() if event.state_delta is None else _json(envelope),
+    )
 
 
 def decode_event(kind: str, payload: str, envelope: str) -> ev.Event:
@@ -84,7 +96,9 @@ def encode_record(run: Run) -> str:
 
     The rest is kept beside it: the cancel, the fingerprint, the input, the mail, the due time.
     """
-    return to_json(run, bytes_mode="base64", exclude=_BESIDE).decode()
+    if not _is_plain(run.message):
+        return to_json(run, bytes_mode="base64", exclude=_BESIDE).decode()
+    return _encode_plain({name: getattr(run, name) for name in _RECORD}).decode()
 
 
 def decode_run(text: str) -> Run:
@@ -129,6 +143,11 @@ def warm_up() -> None:
     """Build all that decoding needs, which takes a moment and reads files: not for an event loop."""
     for kind in (*_KINDS.values(), Run, RunInput, RunMail):
         _adapters[kind]
+
+
+def _is_plain(message: Message | None) -> bool:
+    """Whether there are no bytes in the message."""
+    return message is None or not message.parts
 
 
 def _json(value: Any) -> str:

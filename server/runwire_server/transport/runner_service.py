@@ -30,8 +30,8 @@ class RunnerService(runner_service_pb2_grpc.RunnerServiceServicer):
 
     async def Run(self, request: pb.RunRequest, context: Any) -> AsyncIterator[pb.RunResponse]:
         """Start a run, or join it, and stream its events."""
-        start, options = validate.run_request(request)
-        started = await self._runner.start(replace(start, deadline_seconds=context.time_remaining()))
+        start, options = validate.run_request(request, context.time_remaining())
+        started = await self._runner.start(start)
         # Headers commit the call: from here on nobody in between retries it, and the caller knows the run's name.
         await context.send_initial_metadata(((REQUEST_ID_KEY, _ascii(started.run.key.request_id)),))
         with self._watching.follow_started(started, options) as follower:

@@ -48,7 +48,9 @@ class FakeOutput:
     def run(self) -> Run:
         return self.record
 
-    async def emit(self, payload: Any, *, state_delta: Any = None, tag: str = "") -> Any:
+    async def emit(
+        self, payload: Any, *, state_delta: Any = None, tag: str = "", may_wait: bool = False
+    ) -> Any:
         payload = self.on_emit(payload)
         if payload is None:
             return None

@@ -18,7 +18,8 @@ from runwire_server.runner.catalog import Catalog, ServedApp
 from runwire_server.runner.follow import Follower
 from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.requests import StartRequest
-from runwire_server.runner.runner import Runner, RunnerSettings, Started
+from runwire_server.runner.runner import Runner, Started
+from runwire_server.runner.settings import RunnerSettings
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.runner.watching import Watching
 from runwire_server.storage.opener import open_store

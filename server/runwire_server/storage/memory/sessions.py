@@ -1,5 +1,6 @@
 """Sessions, their events, tracks and state, in memory. Methods do not await: each is atomic on its loop."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -227,10 +228,13 @@ class MemorySessions:
 
     async def list_session_events(self, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
         """See storage.port.SessionEventStore."""
-        wanted = [item for item in self._session(key).events if _matches(item, query)]
-        if query.newest_first:
-            wanted.reverse()
-        return wanted[: query.limit]
+        events = self._session(key).events
+        # A turn reads the newest: however long the session is, it costs the same.
+        first = bisect_right(events, query.after, key=_position)
+        end = len(events) if query.before is None else bisect_left(events, query.before, key=_position)
+        places = range(end - 1, first - 1, -1) if query.newest_first else range(first, end)
+        wanted = (events[place] for place in places if _matches(events[place], query))
+        return list(islice(wanted, query.limit))
 
     async def find_session_event(self, key: SessionKey, event_id: str) -> SessionEvent | None:
         """See storage.port.SessionEventStore."""
@@ -354,12 +358,13 @@ def _bare(found: _Conversation) -> Session:
 
 
 def _matches(item: SessionEvent, query: EventQuery) -> bool:
-    return (
-        item.position > query.after
-        and (query.before is None or item.position < query.before)
-        and (query.since is None or item.event.create_time >= query.since)
-        and (not query.user_only or is_user_event(item.event))
-    )
+    """Whether an event between the query's positions is wanted."""
+    is_new = query.since is None or item.event.create_time >= query.since
+    return is_new and (not query.user_only or is_user_event(item.event))
+
+
+def _position(item: SessionEvent) -> int:
+    return item.position
 
 
 def _place(found: _Conversation) -> tuple[str, str]:

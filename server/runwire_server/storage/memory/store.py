@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from runwire_server.storage.memory.sessions import MemorySessions
 from runwire_server.storage.port import Append, Page, RunFilter
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Log:
     ordinal: int
     run: Run
@@ -32,6 +32,8 @@ class MemoryStore(MemorySessions):
     def __init__(self, retention: Retention | None = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(retention or Retention(), clock)
         self._logs: dict[RunKey, _Log] = {}
+        # Those that have not ended, by session, oldest first.
+        self._open: dict[SessionKey, list[_Log]] = {}
         self._cancel_marks: dict[RunKey, tuple[CancelRequest, datetime]] = {}
         self._leases: dict[ReplicaId, float] = {}
         self._ordinal = 0
@@ -40,23 +42,25 @@ class MemoryStore(MemorySessions):
     # Runs
 
     async def create_run(
-        self,
-        run: Run,
-        *,
-        must_be_first: bool = False,
-        claim: bool = False,
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False, new_session: bool = False
     ) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
         if (known := self._logs.get(run.key)) is not None:
             return known.run, False
+        if new_session:
+            await self.create_session(run.session, {}, run.create_time)
         self._session(run.session)
-        if must_be_first and (busy := self._unfinished(run.session)):
+        if must_be_first and (busy := self._open.get(run.session)):
             raise busy_session(busy[0].run.key)
         mark = self._cancel_marks.pop(run.key, None)
         if mark is not None and mark[1] > run.create_time:
             run = replace(run, cancel=mark[0])
+        queue = self._open.setdefault(run.session, [])
+        if claim and not (run.waits_its_turn and queue):
+            run = run.claimed_by(run.owner, run.create_time)
         self._ordinal += 1
-        self._logs[run.key] = _Log(self._ordinal, run)
+        self._logs[run.key] = log = _Log(self._ordinal, run)
+        queue.append(log)
         return run, True
 
     async def get_run(self, key: RunKey) -> Run:
@@ -102,22 +106,16 @@ class MemoryStore(MemorySessions):
         log.run = replace(log.run, mail=mail, due_time=due_time or log.run.due_time)
         return log.run
 
-    def _unfinished(self, session: SessionKey) -> list[_Log]:
-        logs = (log for log in self._logs.values() if log.run.session == session)
-        return sorted((log for log in logs if not log.run.state.is_terminal), key=lambda log: log.ordinal)
-
     async def claim_run(
         self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime, in_turn: bool = True
     ) -> Run | None:
         """See storage.port.RunStore."""
         log = self._log(key)
         run = log.run
-        is_behind = in_turn and any(other.ordinal < log.ordinal for other in self._unfinished(run.session))
+        is_behind = in_turn and any(other.ordinal < log.ordinal for other in self._open.get(run.session, ()))
         if run.attempt != attempt or run.state.is_terminal or is_behind:
             return None
-        if run.state is RunState.QUEUED:
-            run = replace(run, state=RunState.RUNNING, start_time=now)
-        log.run = replace(run, attempt=attempt + 1, owner=owner)
+        log.run = run.claimed_by(owner, now)
         return log.run
 
     async def append(self, write: Append) -> None:
@@ -130,8 +128,13 @@ class MemoryStore(MemorySessions):
         if write.mail_version is not None and write.mail_version != stored.mail.version:
             raise StaleMailError(f"the mail of run {stored.key.request_id!r} has changed")
         mail = stored.mail if write.mail_version is None else write.run.mail
-        log.run = replace(write.run, cancel=stored.cancel, fingerprint=stored.fingerprint, mail=mail)
+        log.run = write.run
+        theirs = (stored.cancel, stored.fingerprint, mail)
+        if (write.run.cancel, write.run.fingerprint, write.run.mail) != theirs:
+            log.run = replace(write.run, cancel=stored.cancel, fingerprint=stored.fingerprint, mail=mail)
         log.events.extend(write.events)
+        if log.run.state.is_terminal:
+            self._close(log)
         session = self._find(stored.session)
         now = write.run.last_event_time or write.run.create_time
         if session is not None and (write.session_events or write.state_delta):
@@ -152,6 +155,12 @@ class MemoryStore(MemorySessions):
             del self._logs[key]
         return len(old)
 
+    def _close(self, log: _Log) -> None:
+        queue = self._open[log.run.session]
+        queue.remove(log)
+        if not queue:
+            del self._open[log.run.session]
+
     def _log(self, key: RunKey) -> _Log:
         log = self._logs.get(key)
         if log is None:
@@ -161,7 +170,7 @@ class MemoryStore(MemorySessions):
     async def truncate_session(self, key: SessionKey, *, after: int, now: datetime) -> int:
         """See storage.port.SessionEventStore."""
         found = self._session(key)
-        if busy := self._unfinished(key):
+        if busy := self._open.get(key):
             raise busy_session(busy[0].run.key)
         kept = [item for item in found.events if item.position <= after]
         count = len(found.events) - len(kept)
@@ -184,22 +193,23 @@ class MemoryStore(MemorySessions):
         now = self._clock()
         return [
             log.run
-            for log in sorted(self._logs.values(), key=lambda log: log.ordinal)
-            if not log.run.state.is_terminal
-            and log.run.owner != NOBODY
-            and self._leases.get(log.run.owner, 0.0) <= now
+            for log in sorted(self._unfinished(), key=lambda log: log.ordinal)
+            if log.run.owner != NOBODY and self._leases.get(log.run.owner, 0.0) <= now
         ][:limit]
 
     async def list_due(self, now: datetime, *, limit: int) -> list[Run]:
         """See storage.port.LiveStore."""
-        waiting = [log.run for log in self._logs.values() if log.run.state is RunState.WAITING]
+        waiting = [log.run for log in self._unfinished() if log.run.state is RunState.WAITING]
         due = [run for run in waiting if run.cancel or (run.due_time is not None and run.due_time <= now)]
         return sorted(due, key=lambda run: run.due_time or now)[:limit]
 
     async def list_with_mail(self, owner: ReplicaId, *, limit: int) -> list[Run]:
         """See storage.port.LiveStore."""
-        mine = (log.run for log in self._logs.values() if log.run.owner == owner)
-        return [run for run in mine if not run.state.is_terminal and (run.cancel or run.mail.version)][:limit]
+        mine = (log.run for log in self._unfinished() if log.run.owner == owner)
+        return [run for run in mine if run.cancel or run.mail.version][:limit]
+
+    def _unfinished(self) -> Iterator[_Log]:
+        return (log for queue in self._open.values() for log in queue)
 
     async def wait(self, key: RunKey, *, after: int, timeout_seconds: float) -> None:
         """See storage.port.LiveStore."""

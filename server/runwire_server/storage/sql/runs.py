@@ -10,6 +10,7 @@ from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import NO_MAIL, RunMail
+from runwire_server.domain.retention import Expiry
 from runwire_server.domain.runs import (
     NOBODY,
     TERMINAL_STATES,
@@ -30,7 +31,7 @@ from runwire_server.storage.codec import (
 )
 from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page, RunFilter
-from runwire_server.storage.sql import locking
+from runwire_server.storage.sql import locking, sessions
 from runwire_server.storage.sql.tables import (
     cancel_marks,
     leases,
@@ -99,17 +100,23 @@ _CANCELLED = (
 )
 
 
-def create(t: Transaction, run: Run, *, must_be_first: bool, claim: bool) -> tuple[Run, bool]:
+def create(
+    t: Transaction, run: Run, *, must_be_first: bool, claim: bool, new_session: Expiry | None
+) -> tuple[Run, bool]:
     """Save a new run, with the cancel that came before it. Return it and whether it is new.
 
-    Raises: NotFoundError, BusyError.
+    `new_session` is the expiry of a session to make for it. Raises: NotFoundError, BusyError, AlreadyExistsError.
     """
     known = _find(t, run.key)
     if known is not None:
         return _run(known), False
-    # Locked, so that ordinals of one session are committed in their order, which is that of its queue.
-    locking.lock(t, run.session)
-    if must_be_first:
+    if new_session is not None:
+        # Nobody else sees it before it is committed.
+        sessions.create_empty(t, run.session, run.create_time, new_session)
+    else:
+        # Locked, so that ordinals of one session are committed in their order, which is that of its queue.
+        locking.lock(t, run.session)
+    if must_be_first and new_session is None:
         # It may have been made while this waited; then the run at work is itself.
         if (known := _find(t, run.key)) is not None:
             return _run(known), False
@@ -120,8 +127,9 @@ def create(t: Transaction, run: Run, *, must_be_first: bool, claim: bool) -> tup
         if mark.expire_time > to_micros(run.create_time):
             run = replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
     # With the session locked, whatever has not ended is an earlier run.
-    if claim and not (run.waits_its_turn and _unfinished(t, run.session)):
-        run = _claimed(run, run.owner, run.create_time)
+    is_alone = new_session is not None or not run.waits_its_turn
+    if claim and (is_alone or not _unfinished(t, run.session)):
+        run = run.claimed_by(run.owner, run.create_time)
     columns = {
         "app_name": run.key.app_name,
         "request_id": run.key.request_id,
@@ -248,15 +256,9 @@ def claim(
     names = {"of_app": row.app_name, "of_user": row.user_id, "of_session": row.session_id}
     if in_turn and t.run(_EARLIER, {**names, "of_run": row.ordinal}).first() is not None:
         return None
-    run = _claimed(run, owner, now)
+    run = run.claimed_by(owner, now)
     t.run(_CHANGE, {"of_run": row.ordinal, **changing_columns(run)})
     return run
-
-
-def _claimed(run: Run, owner: ReplicaId, now: datetime) -> Run:
-    if run.state is RunState.QUEUED:
-        run = replace(run, state=RunState.RUNNING, start_time=now)
-    return replace(run, attempt=run.attempt + 1, owner=owner)
 
 
 def list_events(t: Transaction, key: RunKey, after: int, limit: int) -> list[Event]:

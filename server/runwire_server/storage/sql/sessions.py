@@ -84,6 +84,12 @@ def create(
     return get(t, key)
 
 
+def create_empty(t: Transaction, key: SessionKey, now: datetime, expiry: Expiry) -> None:
+    """Make a session without a state. Raises: AlreadyExistsError."""
+    make_room(t, key)
+    insert_row(t, key, now, now, expiry, state={})
+
+
 def make_room(t: Transaction, key: SessionKey) -> None:
     """Take the name from an expired session, which clean_up deletes later. Raises: AlreadyExistsError."""
     row = t.run(_LOCK_EXISTS, named(key)).first()

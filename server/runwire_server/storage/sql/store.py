@@ -199,11 +199,12 @@ class SqlStore:
     # Runs
 
     async def create_run(
-        self, run: Run, *, must_be_first: bool = False, claim: bool = False
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False, new_session: bool = False
     ) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
+        expiry = self._retention.session_expiry(None, run.create_time) if new_session else None
         created, is_new = await self._write(
-            lambda t: runs.create(t, run, must_be_first=must_be_first, claim=claim)
+            lambda t: runs.create(t, run, must_be_first=must_be_first, claim=claim, new_session=expiry)
         )
         if is_new:
             # The run is there: what fails from here on must not look as if it were not.

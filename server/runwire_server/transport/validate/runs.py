@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from runwire.v1 import runner_service_pb2 as pb
-from runwire_server.domain.runs import CancelMode, CancelRequest, RunInput
+from runwire_server.domain.runs import NO_OPTIONS, CancelMode, CancelRequest, RunInput
 from runwire_server.domain.streams import StreamOptions
 from runwire_server.runner.requests import StartRequest
 from runwire_server.storage.port import RunFilter
@@ -19,6 +19,7 @@ WAIT_SECONDS_DEFAULT = 30.0
 WAIT_SECONDS_MAX = 300.0
 _REASON_CHARS_MAX = 1000
 _SEED_MESSAGES_MAX = 1000
+_EVERYTHING = StreamOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ class ListRunEventsAsked:
     limit: int
 
 
-def run_request(request: pb.RunRequest) -> tuple[StartRequest, StreamOptions]:
-    """Check Run. The caller's deadline is not in it."""
+def run_request(
+    request: pb.RunRequest, deadline_seconds: float | None = None
+) -> tuple[StartRequest, StreamOptions]:
+    """Check Run. The caller's deadline is not in the request."""
     with Checks() as checks:
         checks.name("app_name", request.app_name)
         checks.name("user_id", request.user_id, is_required=True)
@@ -73,9 +76,10 @@ def run_request(request: pb.RunRequest) -> tuple[StartRequest, StreamOptions]:
             checks.wrong("messages", f"has more than {_SEED_MESSAGES_MAX} messages")
         for index, seed in enumerate(request.messages):
             checks.message(f"messages[{index}]", seed, (0, *ANY_ROLE))
-        state = checks.state("state_delta", request.state_delta)
-        check_options(checks, request.options)
-        stream = stream_options(checks, request.stream)
+        state = checks.state("state_delta", request.state_delta) if request.HasField("state_delta") else None
+        if request.HasField("options"):
+            check_options(checks, request.options)
+        stream = stream_options(checks, request.stream) if request.HasField("stream") else _EVERYTHING
     start = StartRequest(
         app_name=request.app_name,
         user_id=request.user_id,
@@ -87,18 +91,21 @@ def run_request(request: pb.RunRequest) -> tuple[StartRequest, StreamOptions]:
             messages=tuple(message_from_proto(seed) for seed in request.messages),
             resume=request.resume,
             state_delta=state or None,
-            options=options_from_proto(request.options),
+            options=options_from_proto(request.options) if request.HasField("options") else NO_OPTIONS,
         ),
         fingerprint=fingerprint(request),
+        deadline_seconds=deadline_seconds,
     )
     return start, stream
 
 
 def fingerprint(request: pb.RunRequest) -> str:
     """Return what is equal for equal requests. What a caller wants to see of a run is not part of the run."""
-    asked = pb.RunRequest()
-    asked.CopyFrom(request)
-    asked.ClearField("stream")
+    asked = request
+    if request.HasField("stream"):
+        asked = pb.RunRequest()
+        asked.CopyFrom(request)
+        asked.ClearField("stream")
     return hashlib.sha256(asked.SerializeToString(deterministic=True)).hexdigest()
 
 

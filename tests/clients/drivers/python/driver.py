@@ -13,7 +13,7 @@ from runwire.v1 import event_pb2, run_pb2
 from runwire.v1 import runner_service_pb2 as pb
 from runwire.v1 import session_service_pb2 as spb
 
-STEP_SECONDS = 110.0
+STEP_SECONDS = 600.0
 
 
 def say(**line: Any) -> None:

@@ -1,0 +1,19 @@
+module runwire.tests/clients/drivers/go
+
+go 1.26.0
+
+require (
+	example.com/runwire/clients/go v0.1.0
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1
+	google.golang.org/protobuf v1.36.12
+)
+
+require (
+	github.com/google/uuid v1.6.0 // indirect
+	golang.org/x/net v0.60.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
+	google.golang.org/grpc v1.85.0 // indirect
+)
+
+replace example.com/runwire/clients/go => ../../../../clients/go
