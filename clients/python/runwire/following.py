@@ -106,14 +106,12 @@ class Following:
                         if not has_news:
                             return  # it began behind the completion
                 tries += 1
-                if tries >= _TRIES_MAX:
-                    raise CallError(_sent_away())
             except grpc.aio.AioRpcError as error:
                 tries += 1
                 if not self._may_retry(error, tries):
                     raise CallError(error) from None
                 delay = _delay_seconds(tries)
-            await self._pause(delay)
+            await self._pause(delay, tries)
 
     async def _open(self) -> AsyncGenerator[event_pb2.Event | None, None]:
         """Yield the events of one call. Closing it cancels the call: gRPC does not do so by itself."""
@@ -151,7 +149,9 @@ class Following:
         tries_max = _TRIES_MAX if self._was_reached else _FIRST_TRIES_MAX
         return error.code() in _BROKEN and not _is_final(error) and tries < tries_max
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, seconds: float, tries: int) -> None:
+        if tries >= _TRIES_MAX:
+            raise CallError(_sent_away())
         try:
             async with asyncio.timeout(seconds):
                 await self._closed.wait()
