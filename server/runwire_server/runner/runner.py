@@ -35,6 +35,7 @@ from runwire_server.runner.execution import Execution, ExecutionSettings
 from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.live import LiveRun, Stop
 from runwire_server.runner.lost import looks_lost
+from runwire_server.runner.opening import Opening, opening_of
 from runwire_server.runner.requests import StartRequest, new_run
 from runwire_server.runner.settings import RunnerSettings
 from runwire_server.runner.supervisor import Supervisor
@@ -126,24 +127,30 @@ class Runner:
         if len(self._live) >= self._settings.live_runs_max:
             raise LimitExceededError(f"this server is at its limit of {self._settings.live_runs_max} runs")
         now = self._settings.clock()
-        # Nobody has a session that has no name yet: it is made with the run.
-        is_nameless = not request.session_id and not request.input.resume
-        session, is_created = await self._session(app, request, now)
+        # Nobody has a session that has no name yet: it is made with the run, and the run with its beginning.
+        is_nameless = (
+            not request.session_id
+            and not request.input.resume
+            and app.leaves_events_alone(request.input.options)
+        )
+        session, is_created = await self._session(app, request, now, is_nameless=is_nameless)
+        new = new_run(
+            key,
+            session,
+            agent.name,
+            request,
+            replica=self._settings.replica,
+            run_seconds_max=self._settings.run_seconds_max,
+            now=now,
+        )
+        opening = opening_of(new, agent) if is_nameless else None
         self._starting.add(key)
         try:
             run, is_new = await self._store.create_run(
-                new_run(
-                    key,
-                    session,
-                    agent.name,
-                    request,
-                    replica=self._settings.replica,
-                    run_seconds_max=self._settings.run_seconds_max,
-                    now=now,
-                ),
+                new,
                 must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
                 claim=True,
-                new_session=is_nameless,
+                opening=opening.write if opening is not None else None,
             )
         except UnavailableError:
             self._supervisor.spawn(f"find-{key.request_id}", self._find_lost(key, agent))
@@ -151,22 +158,22 @@ class Runner:
         finally:
             self._starting.discard(key)
         if not is_new:
-            if is_created and not is_nameless and run.session != session:
+            if is_created and opening is None and run.session != session:
                 await self._store.delete_session(session)
             return await self._join(run, request, agent)
-        started = Started(
-            run, self._execute(run, agent, session_created=is_created, has_history=not is_nameless)
-        )
+        started = Started(run, self._execute(run, agent, session_created=is_created, opening=opening))
         if request.input.options.session_policy is SessionPolicy.INTERRUPT:
             await self._interrupt_others(run)
         return started
 
-    async def _session(self, app: ServedApp, request: StartRequest, now: datetime) -> tuple[SessionKey, bool]:
-        """Return the run's session, and whether it is made for the run. One without a name is not there yet."""
+    async def _session(
+        self, app: ServedApp, request: StartRequest, now: datetime, *, is_nameless: bool
+    ) -> tuple[SessionKey, bool]:
+        """Return the run's session, and whether it is made for the run. A nameless one is not there yet."""
         key = SessionKey(app.name, request.user_id, request.session_id or uuid4().hex)
         if request.input.resume:
             return (await self._store.get_session(key)).key, False
-        if not request.session_id:
+        if is_nameless:
             return key, True
         session, is_created = await self._store.get_or_create_session(key, {}, now)
         return session.key, is_created
@@ -291,7 +298,7 @@ class Runner:
         agent: Agent,
         *,
         session_created: bool = False,
-        has_history: bool = True,
+        opening: Opening | None = None,
         is_continued: bool = False,
     ) -> LiveRun:
         settings = self._settings
@@ -299,11 +306,12 @@ class Runner:
             run,
             reattach_grace_seconds=settings.reattach_grace_seconds,
             session_created=session_created,
-            has_history=has_history,
             is_continued=is_continued,
         )
         if run.cancel is not None:
             live.cancel(run.cancel)
+        if opening is not None and run.last_sequence:
+            live.tail.add(opening.write.events)
         self._live[run.key] = live
         app = self._catalog.app(run.key.app_name)
         workshop = Workshop(
@@ -320,6 +328,7 @@ class Runner:
             ExecutionSettings(replica=settings.replica, workshop=workshop, session_hooks=app.session_hooks),
             live,
             agent,
+            opened=opening.history if opening is not None else None,
         )
         task = self._supervisor.spawn(f"run-{run.key.request_id}", self._at_work(execution, agent))
         task.add_done_callback(lambda done: self._ended(live, done))
