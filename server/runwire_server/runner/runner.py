@@ -38,6 +38,7 @@ from runwire_server.runner.lost import looks_lost
 from runwire_server.runner.opening import Opening, opening_of
 from runwire_server.runner.requests import StartRequest, new_run
 from runwire_server.runner.settings import RunnerSettings
+from runwire_server.runner.starting import Starting
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.storage.port import Store
 
@@ -80,7 +81,7 @@ class Runner:
         self._supervisor = supervisor
         self._settings = settings
         self._live: dict[RunKey, LiveRun] = {}
-        self._starting: set[RunKey] = set()
+        self._starting = Starting()
         self._continuing: set[RunKey] = set()
         self._draining = False
 
@@ -144,19 +145,17 @@ class Runner:
             now=now,
         )
         opening = opening_of(new, agent) if is_nameless else None
-        self._starting.add(key)
         try:
-            run, is_new = await self._store.create_run(
-                new,
-                must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
-                claim=True,
-                opening=opening.write if opening is not None else None,
-            )
+            with self._starting.at(key):
+                run, is_new = await self._store.create_run(
+                    new,
+                    must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
+                    claim=True,
+                    opening=opening.write if opening is not None else None,
+                )
         except UnavailableError:
             self._supervisor.spawn(f"find-{key.request_id}", self._find_lost(key, agent))
             raise
-        finally:
-            self._starting.discard(key)
         if not is_new:
             if is_created and opening is None and run.session != session:
                 await self._store.delete_session(session)
@@ -198,11 +197,8 @@ class Runner:
         if not self._is_lost(run):
             return None
         # What was read is as old as the way here was long: the run may have begun, and be over.
-        self._starting.add(run.key)
-        try:
+        with self._starting.at(run.key):
             run = await self._store.get_run(run.key)
-        finally:
-            self._starting.discard(run.key)
         return self._execute(run, agent, session_created=False) if self._is_lost(run) else None
 
     def _is_lost(self, run: Run) -> bool:

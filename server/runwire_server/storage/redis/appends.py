@@ -82,7 +82,9 @@ class RedisAppends(RedisRuns):
         await self.create_session(run.session, {}, run.create_time)
         made, is_new = await self.make_run(run, must_be_first=must_be_first)
         if made.session != run.session:
+            # Also when it is new: this finished what somebody else had begun, in another session.
             await self.delete_session(run.session, purge=True)
+            return made, is_new
         claimed = await self.claim_run(run.key, run.owner, attempt=0, now=run.create_time) if is_new else None
         if claimed is None:
             return made, is_new
