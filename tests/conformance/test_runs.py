@@ -181,29 +181,68 @@ async def test_claiming_raises_the_attempt_and_starts_the_run(store: Store) -> N
     assert await store.get_run(run.key) == run
 
 
-async def test_a_run_may_be_made_with_its_session(store: Store) -> None:
-    run, is_new = await store.create_run(make_run(), new_session=True)
+def opening(run: Run) -> Append:
+    """A run's beginning."""
+    said = Message(Role.USER, "hi")
+    event = replace(make_event(0, ev.MessagePayload("m", said), run.key.request_id), author="user", id="said")
+    begun = replace(run, state=RunState.RUNNING, start_time=NOW, attempt=1)
+    return write(begun, None, session_events=(event,), state_delta={"k": 1})
+
+
+async def test_a_run_may_begin_its_session(store: Store) -> None:
+    wanted = opening(make_run())
+
+    run, is_new = await store.create_run(make_run(), opening=wanted)
 
     session = await store.get_session(SESSION)
+    said = await store.list_session_events(SESSION, EventQuery())
     assert is_new
-    assert (session.key, session.state, session.create_time) == (SESSION, {}, NOW)
+    assert run == await store.get_run(run.key) == wanted.run
+    assert await store.list_run_events(run.key, after=0, limit=10) == list(wanted.events)
+    assert (session.key, session.state, session.create_time) == (SESSION, {"k": 1}, NOW)
+    assert [(item.position, item.event) for item in said] == [(1, wanted.session_events[0])]
+    await store.append(write(run, DONE))
+    assert await sequences(store, run.key) == [1, 2]
+
+
+async def test_a_cancel_that_came_before_is_in_a_run_that_begins_its_session(store: Store) -> None:
+    asked = CancelRequest(CancelMode.IMMEDIATE, "why")
+    await store.request_cancel(make_run().key, asked, now=NOW, remember_until=later(60))
+
+    run, _ = await store.create_run(make_run(), opening=opening(make_run()))
+
+    assert run.cancel == asked
     assert await store.get_run(run.key) == run
 
 
-async def test_a_session_is_not_made_for_a_run_that_is_known(store: Store) -> None:
+async def test_a_run_that_is_known_begins_no_session(store: Store) -> None:
     run = await claimed(store)
     other = SessionKey(SESSION.app_name, SESSION.user_id, "other")
+    again = make_run(session=other)
 
-    assert await store.create_run(make_run(session=other), new_session=True) == (run, False)
+    assert await store.create_run(again, opening=opening(again)) == (run, False)
     with pytest.raises(NotFoundError):
         await store.get_session(other)
 
 
-async def test_a_run_is_not_made_with_a_session_that_is_there(store: Store) -> None:
+async def test_of_many_runs_of_one_name_one_begins_its_session(store: Store) -> None:
+    asked = [make_run(session=SessionKey(SESSION.app_name, "u", f"s{n}")) for n in range(8)]
+
+    made = await asyncio.gather(*(store.create_run(run, opening=opening(run)) for run in asked))
+
+    first = next(run for run, is_new in made if is_new)
+    listed = await store.list_sessions(SESSION.app_name, "u", limit=10)
+    assert [is_new for _, is_new in made].count(True) == 1
+    assert {run.session for run, _ in made} == {first.session}
+    assert [session.key for session in listed.items] == [first.session]
+    assert await sequences(store, first.key) == list(range(1, first.last_sequence + 1))
+
+
+async def test_a_run_does_not_begin_a_session_that_is_there(store: Store) -> None:
     await store.create_session(SESSION, {"k": 1}, NOW)
 
     with pytest.raises(AlreadyExistsError):
-        await store.create_run(make_run(), new_session=True)
+        await store.create_run(make_run(), opening=opening(make_run()))
 
     assert (await store.get_session(SESSION)).state == {"k": 1}
     with pytest.raises(NotFoundError):

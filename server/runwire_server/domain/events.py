@@ -333,3 +333,23 @@ class Draft:
     parent_invocation_id: str = ""
     tag: str = ""
     state_delta: JsonObject | None = None
+
+    def numbered(
+        self, request_id: str, sequence: int, create_time: datetime, event_id: str, attempt: int
+    ) -> Event:
+        """Return the event that it becomes."""
+        return Event(
+            request_id=request_id,
+            sequence=sequence,
+            create_time=create_time,
+            author=self.author,
+            payload=self.payload,
+            id=event_id,
+            branch=self.branch,
+            filter_key=self.filter_key,
+            invocation_id=self.invocation_id,
+            parent_invocation_id=self.parent_invocation_id,
+            tag=self.tag,
+            state_delta=self.state_delta,
+            attempt=attempt,
+        )

@@ -46,6 +46,10 @@ class ServedApp:
         named = dict.fromkeys(options.plugins)
         return (*self.plugins.always, *(self.plugins.by_name[name] for name in named))
 
+    def leaves_events_alone(self, options: RunOptions) -> bool:
+        """Whether nothing of the app looks at a run's events before they are stored."""
+        return not (self.session_hooks or self.plugins.always or options.plugins)
+
 
 class Catalog:
     """All apps. The first is the default one."""

@@ -45,8 +45,16 @@ class Execution:
     """One run on this replica: from its turn, or the end of its wait, to its completion, or its next wait."""
 
     def __init__(
-        self, store: Store, supervisor: Supervisor, settings: ExecutionSettings, live: LiveRun, agent: Agent
+        self,
+        store: Store,
+        supervisor: Supervisor,
+        settings: ExecutionSettings,
+        live: LiveRun,
+        agent: Agent,
+        *,
+        opened: History | None = None,
     ) -> None:
+        """`opened` is what the agent finds in its session, when the run was made with its beginning."""
         workshop = settings.workshop
         self._store = store
         self._supervisor = supervisor
@@ -54,6 +62,7 @@ class Execution:
         self._clock = workshop.clock
         self._live = live
         self._agent = agent
+        self._opened = opened
         self._journal = Journal(
             store, live, supervisor, workshop.clock, hooks=settings.session_hooks, plugins=workshop.plugins
         )
@@ -143,13 +152,15 @@ class Execution:
         """Wait for the run's turn and open its log. Return the history; None when there is nothing to do."""
         if not await self._take_turn() or self._live.stop is not None:
             return None
+        if self._live.run.last_sequence:
+            # Without what was opened: the answer to its creation was lost.
+            return self._opened or await self._history()
         history = await open_run(
             self._store,
             self._journal,
             self._live.run,
             self._agent,
             session_created=self._live.session_created,
-            has_history=self._live.has_history,
             hooks=self._settings.session_hooks,
         )
         return history if history.messages else None

@@ -242,7 +242,7 @@ class Journal:
         changed = [await self._hooks.before_append(run.session, event) for event in opening]
         stored: dict[str, ev.Event | None] = {}
         for event_id, draft in zip(ids, drafts, strict=True):
-            event = self._number(draft, run, self._clock(), 0, event_id)
+            event = draft.numbered(run.key.request_id, 0, self._clock(), event_id, run.attempt)
             if is_session_event(event):
                 stored[event_id] = await self._hooks.before_append(run.session, event)
         return [event for event in changed if event is not None], stored
@@ -283,7 +283,7 @@ class Journal:
         drafts = [*self.held.drafts, *work.drafts]
         ids = [*self.held.ids, *work.ids]
         events = [
-            self._number(draft, run, now, run.last_sequence + place, event_id)
+            draft.numbered(run.key.request_id, run.last_sequence + place, now, event_id, run.attempt)
             for place, (draft, event_id) in enumerate(zip(drafts, ids, strict=True), 1)
         ]
         following = self._advance(run, events, now)
@@ -330,23 +330,6 @@ class Journal:
             self.rounds.note(event.branch, event.payload)
         self._is_closed = following.state.is_terminal
         self._live.tail.add(events)
-
-    def _number(self, draft: ev.Draft, run: Run, now: datetime, sequence: int, event_id: str) -> ev.Event:
-        return ev.Event(
-            request_id=run.key.request_id,
-            sequence=sequence,
-            create_time=now,
-            author=draft.author,
-            payload=draft.payload,
-            id=event_id,
-            branch=draft.branch,
-            filter_key=draft.filter_key,
-            invocation_id=draft.invocation_id,
-            parent_invocation_id=draft.parent_invocation_id,
-            tag=draft.tag,
-            state_delta=draft.state_delta,
-            attempt=run.attempt,
-        )
 
     def _advance(self, run: Run, events: Sequence[ev.Event], now: datetime) -> Run:
         """Return the record after these events."""

@@ -36,13 +36,10 @@ class LiveRun:
         *,
         reattach_grace_seconds: float,
         session_created: bool = False,
-        has_history: bool = True,
         is_continued: bool = False,
     ) -> None:
         self.run = run
         self.session_created = session_created
-        # Whether the session may have events from before the run.
-        self.has_history = has_history
         self.is_continued = is_continued
         self.tail = Tail(run.key.request_id, run.agent_name, run.last_sequence)
         self.stop: Stop | None = None

@@ -22,7 +22,7 @@ from runwire_server.domain.sessions import (
 from runwire_server.plugins.session_hooks import SessionHooks
 from runwire_server.runner.catalog import NO_HOOKS
 from runwire_server.runner.journal import Journal
-from runwire_server.storage.port import SessionEventStore, Store
+from runwire_server.storage.port import Append, SessionEventStore, Store
 
 HISTORY_EVENTS_MAX = 200
 
@@ -35,6 +35,31 @@ class History:
     last_message_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The beginning of a run and of its session, which are made with it. `history` is what the agent finds then."""
+
+    write: Append
+    history: History
+
+
+def opening_of(run: Run, agent: Agent) -> Opening:
+    """Return the beginning of a new run in a session that nobody knows: its claim, run_started, and what is said."""
+    run = run.claimed_by(run.owner, run.create_time)
+    said = opening_messages(has_events=False, seed=run.input.messages, message=run.input.message)
+    begun = [_session_event(run, message) for message in said]
+    started = started_draft(run, agent, session_created=True)
+    event = started.numbered(run.key.request_id, 1, run.create_time, uuid4().hex, run.attempt)
+    write = Append(
+        run=replace(run, last_sequence=1, last_event_time=run.create_time),
+        after=0,
+        events=(event,),
+        session_events=tuple(begun),
+        state_delta=run.input.state_delta,
+    )
+    return Opening(write, History(tuple(said), _last_message_id(begun)))
+
+
 async def open_run(
     store: Store,
     journal: Journal,
@@ -42,15 +67,12 @@ async def open_run(
     agent: Agent,
     *,
     session_created: bool,
-    has_history: bool = True,
     hooks: SessionHooks = NO_HOOKS,
 ) -> History:
     """Write run_started and the opening messages in one step, and return the history: the run's own message last.
-
-    Without `has_history` the session was made with the run, and is not read.
     Raises: FencedError, UnavailableError, HookError, StopError.
     """
-    past = await read_window(store, run, HISTORY_EVENTS_MAX) if has_history else []
+    past = await read_window(store, run, HISTORY_EVENTS_MAX)
     added = opening_messages(has_events=bool(past), seed=run.input.messages, message=run.input.message)
     begun = [_session_event(run, message) for message in added]
     await journal.write(

@@ -35,8 +35,10 @@ from runwire_server.runner.execution import Execution, ExecutionSettings
 from runwire_server.runner.lifecycle import Lifecycle
 from runwire_server.runner.live import LiveRun, Stop
 from runwire_server.runner.lost import looks_lost
+from runwire_server.runner.opening import Opening, opening_of
 from runwire_server.runner.requests import StartRequest, new_run
 from runwire_server.runner.settings import RunnerSettings
+from runwire_server.runner.starting import Starting
 from runwire_server.runner.supervisor import Supervisor
 from runwire_server.storage.port import Store
 
@@ -79,7 +81,7 @@ class Runner:
         self._supervisor = supervisor
         self._settings = settings
         self._live: dict[RunKey, LiveRun] = {}
-        self._starting: set[RunKey] = set()
+        self._starting = Starting()
         self._continuing: set[RunKey] = set()
         self._draining = False
 
@@ -126,47 +128,51 @@ class Runner:
         if len(self._live) >= self._settings.live_runs_max:
             raise LimitExceededError(f"this server is at its limit of {self._settings.live_runs_max} runs")
         now = self._settings.clock()
-        # Nobody has a session that has no name yet: it is made with the run.
-        is_nameless = not request.session_id and not request.input.resume
-        session, is_created = await self._session(app, request, now)
-        self._starting.add(key)
+        # Nobody has a session that has no name yet: it is made with the run, and the run with its beginning.
+        is_nameless = (
+            not request.session_id
+            and not request.input.resume
+            and app.leaves_events_alone(request.input.options)
+        )
+        session, is_created = await self._session(app, request, now, is_nameless=is_nameless)
+        new = new_run(
+            key,
+            session,
+            agent.name,
+            request,
+            replica=self._settings.replica,
+            run_seconds_max=self._settings.run_seconds_max,
+            now=now,
+        )
+        opening = opening_of(new, agent) if is_nameless else None
         try:
-            run, is_new = await self._store.create_run(
-                new_run(
-                    key,
-                    session,
-                    agent.name,
-                    request,
-                    replica=self._settings.replica,
-                    run_seconds_max=self._settings.run_seconds_max,
-                    now=now,
-                ),
-                must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
-                claim=True,
-                new_session=is_nameless,
-            )
+            with self._starting.at(key):
+                run, is_new = await self._store.create_run(
+                    new,
+                    must_be_first=request.input.options.session_policy is SessionPolicy.REJECT,
+                    claim=True,
+                    opening=opening.write if opening is not None else None,
+                )
         except UnavailableError:
             self._supervisor.spawn(f"find-{key.request_id}", self._find_lost(key, agent))
             raise
-        finally:
-            self._starting.discard(key)
         if not is_new:
-            if is_created and not is_nameless and run.session != session:
+            if is_created and opening is None and run.session != session:
                 await self._store.delete_session(session)
             return await self._join(run, request, agent)
-        started = Started(
-            run, self._execute(run, agent, session_created=is_created, has_history=not is_nameless)
-        )
+        started = Started(run, self._execute(run, agent, session_created=is_created, opening=opening))
         if request.input.options.session_policy is SessionPolicy.INTERRUPT:
             await self._interrupt_others(run)
         return started
 
-    async def _session(self, app: ServedApp, request: StartRequest, now: datetime) -> tuple[SessionKey, bool]:
-        """Return the run's session, and whether it is made for the run. One without a name is not there yet."""
+    async def _session(
+        self, app: ServedApp, request: StartRequest, now: datetime, *, is_nameless: bool
+    ) -> tuple[SessionKey, bool]:
+        """Return the run's session, and whether it is made for the run. A nameless one is not there yet."""
         key = SessionKey(app.name, request.user_id, request.session_id or uuid4().hex)
         if request.input.resume:
             return (await self._store.get_session(key)).key, False
-        if not request.session_id:
+        if is_nameless:
             return key, True
         session, is_created = await self._store.get_or_create_session(key, {}, now)
         return session.key, is_created
@@ -191,11 +197,8 @@ class Runner:
         if not self._is_lost(run):
             return None
         # What was read is as old as the way here was long: the run may have begun, and be over.
-        self._starting.add(run.key)
-        try:
+        with self._starting.at(run.key):
             run = await self._store.get_run(run.key)
-        finally:
-            self._starting.discard(run.key)
         return self._execute(run, agent, session_created=False) if self._is_lost(run) else None
 
     def _is_lost(self, run: Run) -> bool:
@@ -291,7 +294,7 @@ class Runner:
         agent: Agent,
         *,
         session_created: bool = False,
-        has_history: bool = True,
+        opening: Opening | None = None,
         is_continued: bool = False,
     ) -> LiveRun:
         settings = self._settings
@@ -299,11 +302,12 @@ class Runner:
             run,
             reattach_grace_seconds=settings.reattach_grace_seconds,
             session_created=session_created,
-            has_history=has_history,
             is_continued=is_continued,
         )
         if run.cancel is not None:
             live.cancel(run.cancel)
+        if opening is not None and run.last_sequence:
+            live.tail.add(opening.write.events)
         self._live[run.key] = live
         app = self._catalog.app(run.key.app_name)
         workshop = Workshop(
@@ -320,6 +324,7 @@ class Runner:
             ExecutionSettings(replica=settings.replica, workshop=workshop, session_hooks=app.session_hooks),
             live,
             agent,
+            opened=opening.history if opening is not None else None,
         )
         task = self._supervisor.spawn(f"run-{run.key.request_id}", self._at_work(execution, agent))
         task.add_done_callback(lambda done: self._ended(live, done))

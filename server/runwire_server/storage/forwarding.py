@@ -140,11 +140,11 @@ class ForwardingStore:
     # Runs
 
     async def create_run(
-        self, run: Run, *, must_be_first: bool = False, claim: bool = False, new_session: bool = False
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False, opening: Append | None = None
     ) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
         store = await self._at_session(run.session)
-        return await store.create_run(run, must_be_first=must_be_first, claim=claim, new_session=new_session)
+        return await store.create_run(run, must_be_first=must_be_first, claim=claim, opening=opening)
 
     async def get_run(self, key: RunKey) -> Run:
         """See storage.port.RunStore."""

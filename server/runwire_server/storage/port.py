@@ -230,7 +230,7 @@ class RunStore(Protocol):
     """Runs and their logs."""
 
     async def create_run(
-        self, run: Run, *, must_be_first: bool = False, claim: bool = False, new_session: bool = False
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False, opening: Append | None = None
     ) -> tuple[Run, bool]:
         """Save a new run at the end of its session's queue. Return it and whether it is new.
 
@@ -240,12 +240,12 @@ class RunStore(Protocol):
         With `claim` a store may do in the same write what its owner's claim_run at its create_time would: a run that
         has its turn at once is RUNNING then, with attempt 1. One that has not, or that is known, is as without.
 
-        With `new_session` the session is made first, empty, as create_session does; not when the run is known. A
-        store may do both in one write.
+        With `opening` the run begins a session: unless the run is known, the session is made, empty, and the run
+        claimed and appended to as `opening` says. A store that does not do it in one write may leave the end of it.
 
         Raises:
             NotFoundError: There is no such session.
-            AlreadyExistsError: With `new_session`: there is one.
+            AlreadyExistsError: With `opening`: there is one.
             BusyError: With `must_be_first`, and a run of the session has not ended; the error names one.
         """
         ...

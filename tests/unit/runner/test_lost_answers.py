@@ -78,10 +78,10 @@ class Answers(MemoryStore):
             raise UnavailableError("the answer is lost")
 
     async def create_run(
-        self, run: Run, *, must_be_first: bool = False, claim: bool = False, new_session: bool = False
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False, opening: Append | None = None
     ) -> tuple[Run, bool]:
-        made, is_new = await super().create_run(run, must_be_first=must_be_first, new_session=new_session)
-        if self.claims and claim and is_new:
+        made, is_new = await super().create_run(run, must_be_first=must_be_first, opening=opening)
+        if opening is None and self.claims and claim and is_new:
             made = await super().claim_run(run.key, run.owner, attempt=0, now=run.create_time) or made
         self.lose("create_run")
         return made, is_new

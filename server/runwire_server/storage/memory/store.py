@@ -42,12 +42,12 @@ class MemoryStore(MemorySessions):
     # Runs
 
     async def create_run(
-        self, run: Run, *, must_be_first: bool = False, claim: bool = False, new_session: bool = False
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False, opening: Append | None = None
     ) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
         if (known := self._logs.get(run.key)) is not None:
             return known.run, False
-        if new_session:
+        if opening is not None:
             await self.create_session(run.session, {}, run.create_time)
         self._session(run.session)
         if must_be_first and (busy := self._open.get(run.session)):
@@ -56,12 +56,14 @@ class MemoryStore(MemorySessions):
         if mark is not None and mark[1] > run.create_time:
             run = replace(run, cancel=mark[0])
         queue = self._open.setdefault(run.session, [])
-        if claim and not (run.waits_its_turn and queue):
+        if (claim or opening is not None) and not (run.waits_its_turn and queue):
             run = run.claimed_by(run.owner, run.create_time)
         self._ordinal += 1
         self._logs[run.key] = log = _Log(self._ordinal, run)
         queue.append(log)
-        return run, True
+        if opening is not None:
+            await self.append(opening)
+        return log.run, True
 
     async def get_run(self, key: RunKey) -> Run:
         """See storage.port.RunStore."""

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from runwire_server.domain.errors import (
     UnavailableError,
 )
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.runs import Run
 from runwire_server.domain.state import Tier, merge_state, split_delta
 from runwire_server.storage.codec import StoredEvent, encode_event, encode_record, encode_value
 from runwire_server.storage.group_commit import GroupCommit
@@ -71,6 +72,24 @@ class RedisAppends(RedisRuns):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._appends: GroupCommit[_Prepared, None] = GroupCommit(self._write_all)
+
+    async def create_run(
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False, opening: Append | None = None
+    ) -> tuple[Run, bool]:
+        """See storage.port.RunStore."""
+        if opening is None:
+            return await self.make_run(run, must_be_first=must_be_first)
+        await self.create_session(run.session, {}, run.create_time)
+        made, is_new = await self.make_run(run, must_be_first=must_be_first)
+        if made.session != run.session:
+            # Also when it is new: this finished what somebody else had begun, in another session.
+            await self.delete_session(run.session, purge=True)
+            return made, is_new
+        claimed = await self.claim_run(run.key, run.owner, attempt=0, now=run.create_time) if is_new else None
+        if claimed is None:
+            return made, is_new
+        await self.append(opening)
+        return replace(opening.run, cancel=claimed.cancel), True
 
     async def append(self, write: Append) -> None:
         """See storage.port.RunStore."""

@@ -63,19 +63,8 @@ class RedisRuns(RedisConversation):
 
     # Making
 
-    async def create_run(
-        self, run: Run, *, must_be_first: bool = False, claim: bool = False, new_session: bool = False
-    ) -> tuple[Run, bool]:
-        """See storage.port.RunStore."""
-        if not new_session:
-            return await self._create_run(run, must_be_first=must_be_first)
-        await self.create_session(run.session, {}, run.create_time)
-        made, is_new = await self._create_run(run, must_be_first=must_be_first)
-        if made.session != run.session:
-            await self.delete_session(run.session, purge=True)
-        return made, is_new
-
-    async def _create_run(self, run: Run, *, must_be_first: bool) -> tuple[Run, bool]:
+    async def make_run(self, run: Run, *, must_be_first: bool) -> tuple[Run, bool]:
+        """Make a run in a session that is there. See storage.port.RunStore.create_run."""
         keys = [self._site.keys.pointer(run.key), self._site.keys.mark(run.key)]
         names = pack(*names_of(run.session))
         while True:

@@ -12,13 +12,18 @@ from sqlalchemy import bindparam, insert, select, update
 
 from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError, StaleMailError
 from runwire_server.domain.ids import RunKey
+from runwire_server.domain.retention import Expiry
+from runwire_server.domain.runs import Run
 from runwire_server.domain.sessions import SessionEvent
 from runwire_server.storage.codec import StoredEvent, encode_event, encode_value
 from runwire_server.storage.port import Append
+from runwire_server.storage.sql import runs as runs_of
+from runwire_server.storage.sql import sessions
 from runwire_server.storage.sql.events import event_row
+from runwire_server.storage.sql.locking import LockedSession
 from runwire_server.storage.sql.runs import ENDED, changing_columns, mail_columns
 from runwire_server.storage.sql.tables import run_events, runs
-from runwire_server.storage.sql.talking import Talk, write_talks
+from runwire_server.storage.sql.talking import Talk, write_first_talk, write_talks
 from runwire_server.storage.sql.transaction import Transaction
 
 # Names of one owner at a time: SQLite looks whole tables through for pairs of columns that are IN a list.
@@ -89,6 +94,26 @@ def prepare(write: Append) -> PreparedAppend:
         [{"sequence": event.sequence, **stored[id(event)].columns()} for event in write.events],
         talk,
     )
+
+
+def begin(t: Transaction, opening: PreparedAppend, expiry: Expiry) -> tuple[Run, bool]:
+    """Make a run, its session, and the beginning of both. Return the run and whether it is new.
+
+    Raises: AlreadyExistsError for the session.
+    """
+    run = opening.write.run
+    known = runs_of.find(t, run.key)
+    if known is not None:
+        return known, False
+    session = sessions.create_empty(t, run.session, run.create_time, expiry)
+    run = runs_of.with_mark(t, run)
+    ordinal = runs_of.insert_row(t, run)
+    if opening.events:
+        t.execute_many(_INSERT, [{"run": ordinal, **row} for row in opening.events])
+    if opening.talk is not None:
+        locked = LockedSession(session, 0, 0, 0, run.create_time, expiry)
+        write_first_talk(t, locked, opening.talk)
+    return run, True
 
 
 def append_all(t: Transaction, writes: Sequence[Prepared]) -> list[Answer]:

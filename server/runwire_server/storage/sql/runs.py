@@ -10,7 +10,6 @@ from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import NO_MAIL, RunMail
-from runwire_server.domain.retention import Expiry
 from runwire_server.domain.runs import (
     NOBODY,
     TERMINAL_STATES,
@@ -31,7 +30,7 @@ from runwire_server.storage.codec import (
 )
 from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page, RunFilter
-from runwire_server.storage.sql import locking, sessions
+from runwire_server.storage.sql import locking
 from runwire_server.storage.sql.tables import (
     cancel_marks,
     leases,
@@ -100,36 +99,46 @@ _CANCELLED = (
 )
 
 
-def create(
-    t: Transaction, run: Run, *, must_be_first: bool, claim: bool, new_session: Expiry | None
-) -> tuple[Run, bool]:
+def create(t: Transaction, run: Run, *, must_be_first: bool, claim: bool) -> tuple[Run, bool]:
     """Save a new run, with the cancel that came before it. Return it and whether it is new.
 
-    `new_session` is the expiry of a session to make for it. Raises: NotFoundError, BusyError, AlreadyExistsError.
+    Raises: NotFoundError, BusyError.
     """
-    known = _find(t, run.key)
+    known = find(t, run.key)
     if known is not None:
-        return _run(known), False
-    if new_session is not None:
-        # Nobody else sees it before it is committed.
-        sessions.create_empty(t, run.session, run.create_time, new_session)
-    else:
-        # Locked, so that ordinals of one session are committed in their order, which is that of its queue.
-        locking.lock(t, run.session)
-    if must_be_first and new_session is None:
-        # It may have been made while this waited; then the run at work is itself.
-        if (known := _find(t, run.key)) is not None:
-            return _run(known), False
+        return known, False
+    # Locked, so that ordinals of one session are committed in their order: that of its queue.
+    locking.lock(t, run.session)
+    if must_be_first:
+        # It may have been made while this waited, and be the run at work.
+        if (known := find(t, run.key)) is not None:
+            return known, False
         require_idle(t, run.session)
+    run = with_mark(t, run)
+    # With the session locked, whatever has not ended is an earlier run.
+    if claim and not (run.waits_its_turn and _unfinished(t, run.session)):
+        run = run.claimed_by(run.owner, run.create_time)
+    insert_row(t, run)
+    return run, True
+
+
+def find(t: Transaction, key: RunKey) -> Run | None:
+    """Return the run, if there is one."""
+    return None if (known := _find(t, key)) is None else _run(known)
+
+
+def with_mark(t: Transaction, run: Run) -> Run:
+    """Return a new run with the cancel that came before it."""
     mark = t.run(_MARK, _named(run.key)).first()
     if mark is not None:
         t.run(_DROP_MARK, _named(run.key))
-        if mark.expire_time > to_micros(run.create_time):
-            run = replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
-    # With the session locked, whatever has not ended is an earlier run.
-    is_alone = new_session is not None or not run.waits_its_turn
-    if claim and (is_alone or not _unfinished(t, run.session)):
-        run = run.claimed_by(run.owner, run.create_time)
+    if mark is None or mark.expire_time <= to_micros(run.create_time):
+        return run
+    return replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
+
+
+def insert_row(t: Transaction, run: Run) -> int:
+    """Insert a run and return its ordinal."""
     columns = {
         "app_name": run.key.app_name,
         "request_id": run.key.request_id,
@@ -141,8 +150,8 @@ def create(
         "fingerprint": run.fingerprint,
         "input": encode_input(run.input),
     }
-    t.run(_INSERT, {**columns, **mail_columns(run.mail), **changing_columns(run)})
-    return run, True
+    values = {**columns, **mail_columns(run.mail), **changing_columns(run)}
+    return int(t.run(_INSERT, values).inserted_primary_key[0])
 
 
 def require_idle(t: Transaction, session: SessionKey) -> None:

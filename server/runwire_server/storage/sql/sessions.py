@@ -84,10 +84,10 @@ def create(
     return get(t, key)
 
 
-def create_empty(t: Transaction, key: SessionKey, now: datetime, expiry: Expiry) -> None:
-    """Make a session without a state. Raises: AlreadyExistsError."""
+def create_empty(t: Transaction, key: SessionKey, now: datetime, expiry: Expiry) -> int:
+    """Make a session without a state, and return its id. Raises: AlreadyExistsError."""
     make_room(t, key)
-    insert_row(t, key, now, now, expiry, state={})
+    return insert_row(t, key, now, now, expiry, state={})
 
 
 def make_room(t: Transaction, key: SessionKey) -> None:

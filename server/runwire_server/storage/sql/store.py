@@ -27,7 +27,7 @@ from runwire_server.domain.sessions import (
 from runwire_server.domain.state import Tier
 from runwire_server.storage.port import Append, Page, RunFilter
 from runwire_server.storage.sql import cleaning, copies, events, locking, runs, sessions, tiers, tracks
-from runwire_server.storage.sql.append import prepare
+from runwire_server.storage.sql.append import begin, prepare
 from runwire_server.storage.sql.database import Database
 from runwire_server.storage.sql.talking import prepare_event
 from runwire_server.storage.sql.transaction import Transaction
@@ -199,13 +199,17 @@ class SqlStore:
     # Runs
 
     async def create_run(
-        self, run: Run, *, must_be_first: bool = False, claim: bool = False, new_session: bool = False
+        self, run: Run, *, must_be_first: bool = False, claim: bool = False, opening: Append | None = None
     ) -> tuple[Run, bool]:
         """See storage.port.RunStore."""
-        expiry = self._retention.session_expiry(None, run.create_time) if new_session else None
-        created, is_new = await self._write(
-            lambda t: runs.create(t, run, must_be_first=must_be_first, claim=claim, new_session=expiry)
-        )
+        if opening is None:
+            created, is_new = await self._write(
+                lambda t: runs.create(t, run, must_be_first=must_be_first, claim=claim)
+            )
+        else:
+            beginning = prepare(opening)
+            expiry = self._retention.session_expiry(None, run.create_time)
+            created, is_new = await self._write(lambda t: begin(t, beginning, expiry))
         if is_new:
             # The run is there: what fails from here on must not look as if it were not.
             with suppress(UnavailableError):

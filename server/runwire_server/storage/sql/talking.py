@@ -73,6 +73,13 @@ def write_talks(t: Transaction, talks: Sequence[Talk]) -> list[SessionEvent | No
     return answers
 
 
+def write_first_talk(t: Transaction, session: LockedSession, talk: Talk) -> None:
+    """Write what begins a session that was made in this transaction."""
+    written = _Written()
+    written.add(session, talk)
+    written.save(t)
+
+
 def _lock(t: Transaction, talks: Sequence[Talk]) -> dict[SessionKey, LockedSession]:
     """Lock sessions in one way, not some in this way and some in that: the order must be one."""
     if all(talk.run is not None for talk in talks):
