@@ -111,8 +111,6 @@ class Runner:
         request id belongs to a different request), BusyError (SessionPolicy.REJECT), PreconditionError (the agent
         cannot start), LimitExceededError, UnavailableError (this server shuts down, or the store is down).
         """
-        if self._draining:
-            raise UnavailableError("this server shuts down")
         app = self._catalog.app(request.app_name)
         agent = app.agent(request.agent_name)
         agent.check(request.input.options, app.tools)
@@ -125,6 +123,8 @@ class Runner:
         key = RunKey(app.name, request.request_id or uuid4().hex)
         if request.request_id and (known := await self._known(key)) is not None:
             return await self._join(known, request, agent)
+        if self._draining:
+            raise UnavailableError("this server shuts down")
         if len(self._live) >= self._settings.live_runs_max:
             raise LimitExceededError(f"this server is at its limit of {self._settings.live_runs_max} runs")
         now = self._settings.clock()
@@ -194,7 +194,7 @@ class Runner:
         return Started(run, await self._execute_lost(run, agent))
 
     async def _execute_lost(self, run: Run, agent: Agent) -> LiveRun | None:
-        if not self._is_lost(run):
+        if self._draining or not self._is_lost(run):
             return None
         # What was read is as old as the way here was long: the run may have begun, and be over.
         with self._starting.at(run.key):

@@ -12,6 +12,7 @@ from runwire_server.domain.errors import UnavailableError
 from runwire_server.domain.mail import QueuedMessage
 from runwire_server.domain.runs import Outcome
 from runwire_server.domain.streams import StreamOptions
+from runwire_server.runner import held
 from runwire_server.storage.memory.store import MemoryStore
 from runwire_server.storage.port import Append
 from unit.runner.conftest import Bench, each, objects
@@ -45,7 +46,10 @@ def names(write: Append) -> list[str]:
     return [event.object for event in write.events]
 
 
-async def test_an_answer_and_the_end_are_one_write(bench: Bench, appends: list[Append]) -> None:
+async def test_an_answer_and_the_end_are_one_write(
+    bench: Bench, appends: list[Append], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "_HOLD_SECONDS", 5.0)
     bench.serve(FunctionAgent(answer))
 
     events = await bench.run()

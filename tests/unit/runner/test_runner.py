@@ -409,6 +409,21 @@ async def test_a_draining_server_refuses_runs_sends_followers_away_and_cancels_w
     assert (run.outcome, run.stop_reason) == (Outcome.CANCELLED, "draining")
 
 
+async def test_a_draining_server_still_lets_a_call_join_its_run(bench: Bench) -> None:
+    bench.serve(FunctionAgent(forever))
+    started = await bench.start(request_id="r")
+    draining = asyncio.create_task(bench.runner.drain(0.3))
+    await eventually(lambda: bench.runner.sends_followers_away)
+
+    joined = await bench.start(request_id="r")
+    events = await bench.events(joined)
+    await draining
+
+    assert joined.joined
+    assert joined.run.key == started.run.key
+    assert objects(events)[-1] == "runner.completion"
+
+
 async def test_no_task_is_left_after_runs(bench: Bench) -> None:
     bench.serve(LlmAgent("agent", model=ScriptedModel([text_turn("a")])))
     for _ in range(5):
