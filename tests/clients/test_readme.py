@@ -116,7 +116,12 @@ def test_the_sessions_of_the_readme_do_what_it_says(tmp_path: Path) -> None:
         texts = [text for command, text in said.items() if "25*4" in command]
         assert len(texts) == 2
         assert all('"25*4 = 100."' in text for text in texts)
-        assert run_pb2.RunState.Name(desk.ended("r1").state) == "RUN_STATE_CANCELLED"
+        # On a slow machine the report may be written before anyone has typed so much.
+        has_cancelled = any(
+            '"changed": true' in text for command, text in said.items() if "/Cancel" in command
+        )
+        state = run_pb2.RUN_STATE_CANCELLED if has_cancelled else run_pb2.RUN_STATE_COMPLETED
+        assert desk.ended("r1").state == state
         assert any("hello" in event.approval_resolved.arguments for event in desk.log("a1"))
         assert desk.ended("c1").state == run_pb2.RUN_STATE_COMPLETED
 
