@@ -8,7 +8,7 @@ import java.util.*;
 import java.util.concurrent.*;
 import java.util.function.*;
 
-/** Something to read, once, to its end; or close it: that ends waits, and cancels the call, but not the run. */
+/** Something to read once, to its end; or close it: that ends waits, and cancels the call, but not the run. */
 public final class Reading<T> implements Iterable<T>, Iterator<T>, AutoCloseable {
     // What a broken connection looks like. A proxy that cuts a stream says INTERNAL or CANCELLED.
     private static final Set<Status.Code> BROKEN =
@@ -61,13 +61,15 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, AutoCloseable
 
     /** Reads a run, beside what is read already. The reader puts here what it finds in an event. */
     Reading<T> follow(RunHandle run, BiConsumer<Event, Reading<T>> reader) {
-        executor.execute(new Following(run, reader)::open);
+        context.run(new Following(run, reader)::open);
         return this;
     }
 
-    void put(T item) { items.add(item); }
+    void put(T item) {
+        if (!isOver) { items.add(item); }
+    }
 
-    /** After what was put comes this error, or the end when it is null. */
+    /** After what was put comes this error, or the end when it is null. What is put later is lost. */
     synchronized void end(RuntimeException why) {
         error = isOver ? error : why;
         isOver = true;
