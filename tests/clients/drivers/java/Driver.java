@@ -158,7 +158,7 @@ final class Driver {
     }
 
     private static JsonObject subscribe(RunwireClient client, JsonObject command) {
-        Conversation talk = client.conversation(command.get("user_id").getAsString());
+        Conversation talk = client.conversation(RunRequest.newBuilder().setUserId(command.get("user_id").getAsString()).build());
         List<Channel> channels = new ArrayList<>();
         if (command.has("channels")) {
             command.getAsJsonArray("channels")

@@ -11,8 +11,7 @@ import java.util.function.*;
 /** Something to read once, to its end; or close it: that ends waits, and cancels the call, but not the run. */
 public final class Reading<T> implements Iterable<T>, Iterator<T>, AutoCloseable {
     // What a broken connection looks like. A proxy that cuts a stream says INTERNAL or CANCELLED.
-    private static final Set<Status.Code> BROKEN =
-            EnumSet.of(UNAVAILABLE, INTERNAL, UNKNOWN, CANCELLED, DEADLINE_EXCEEDED);
+    private static final List<Status.Code> CUT = List.of(UNAVAILABLE, INTERNAL, UNKNOWN, CANCELLED, DEADLINE_EXCEEDED);
     private static final Metadata.Key<String> ACCEPTED =
             Metadata.Key.of("x-request-id", Metadata.ASCII_STRING_MARSHALLER);
 
@@ -81,7 +80,6 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, AutoCloseable
     private final class Following {
         private final RunHandle run;
         private final BiConsumer<Event, Reading<T>> reader;
-        private ClientCall<?, ?> call;
         private Event last; // of this call
         private boolean hasNews, wasReached;
         private int breaks;
@@ -106,14 +104,13 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, AutoCloseable
 
         private <Q, R> void open(MethodDescriptor<Q, R> method, Q request, Function<R, Event> of, CallOptions options) {
             ClientCall<Q, R> opened = run.client.channel().newCall(method, options);
-            call = opened;
             last = Event.getDefaultInstance();
             hasNews = false;
             opened.start(new ClientCall.Listener<>() {
                 @Override public void onHeaders(Metadata headers) {
                     if (headers.containsKey(ACCEPTED)) { noteReached(run.sessionId()); }
                 }
-                @Override public void onMessage(R response) { note(of.apply(response)); }
+                @Override public void onMessage(R response) { note(of.apply(response), opened); }
                 @Override public void onClose(Status status, Metadata trailers) { noteEnd(status, trailers); }
             }, new Metadata());
             opened.sendMessage(request);
@@ -126,7 +123,7 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, AutoCloseable
             if (!sessionId.isEmpty()) { run.session.complete(sessionId); }
         }
 
-        private void note(Event event) {
+        private void note(Event event, ClientCall<?, ?> call) {
             last = event;
             lastSequence = Math.max(lastSequence, event.getSequence());
             noteReached(event.getRunStarted().getRun().getSession().getSessionId());
@@ -143,21 +140,19 @@ public final class Reading<T> implements Iterable<T>, Iterator<T>, AutoCloseable
         private void noteEnd(Status end, Metadata trailers) {
             boolean isCut = !end.isOk() && !last.hasReconnect();
             Status status = isCut ? end : Status.UNAVAILABLE.withDescription("the stream ended before the run");
-            boolean isFinal = !BROKEN.contains(status.getCode())
+            boolean isFinal = !CUT.contains(status.getCode())
                     || status.getCode() == DEADLINE_EXCEEDED && lastSequence == 0
                     || status.getCode() != UNAVAILABLE && trailers.containsKey(RunwireException.DETAILS)
                     || context.isCancelled() || run.client.connection.isShutdown();
-            breaks++;
             if (last.hasCompletion()) { return; }
             if (end.isOk() && !last.hasReconnect() && !hasNews) {
                 end(null); // it began behind the completion
-            } else if (isFinal || breaks >= (wasReached ? 8 : 3)) { // one that was never reached may not be there
+            } else if (isFinal || ++breaks >= (wasReached ? 8 : 3)) { // one that was never reached may not be there
                 end(new RunwireException.CallFailed(status, trailers));
             } else {
                 var named = last.getReconnect().getDelay();
                 double backoff = last.hasReconnect() && breaks == 1 ? 0 : Math.min(100 << breaks, 5_000);
-                double millis = named.getSeconds() * 1e3 + named.getNanos() / 1e6
-                        + backoff * ThreadLocalRandom.current().nextDouble(0.5, 1);
+                double millis = named.getSeconds() * 1e3 + named.getNanos() / 1e6 + backoff * (0.5 + Math.random() / 2);
                 CompletableFuture.delayedExecutor((long) millis, TimeUnit.MILLISECONDS, executor).execute(this::open);
             }
         }

@@ -24,6 +24,7 @@ public final class RunHandle {
 
     /** Names the run. */
     public String requestId() { return attach.getRequestId(); }
+    String sessionId() { return request == null ? "" : request.getSessionId(); }
 
     /** Its events, to its completion, however it ended: durable ones each once, in order. */
     public Reading<Event> events() { return reading(false, (event, out) -> out.put(event)); }
@@ -42,20 +43,19 @@ public final class RunHandle {
 
     /** A stream for each of those messages, as soon as it begins. Throws RunEnded if the run ends badly. */
     public Reading<MessageStream> messageStreams() {
-        Set<String> open = new HashSet<>();
-        return reading(true, (event, out) -> Saying.of(event).forEach(it -> {
-            boolean isNew = event.hasCompletion() ? open.isEmpty() : open.add(it.id);
-            if (isNew) { out.put(new MessageStream(it.id, event)); }
-            if (it.whole != null) { open.remove(it.id); }
-        }));
+        Set<String> known = new HashSet<>();
+        return reading(true, (event, out) -> Saying.of(event).filter(it -> known.add(it.id))
+                .forEach(it -> out.put(new MessageStream(it.id, event))));
     }
 
     /** The last message's text, at the end. Throws RunEnded if that is bad. Cancelling cancels the call. */
     public CompletableFuture<String> text() {
         String[] last = {""};
         return this.<String>reading(true, (event, out) -> {
-            Saying.of(event).filter(it -> it.whole != null && it.whole.getRole() == Role.ROLE_ASSISTANT)
-                    .filter(it -> !it.text.isEmpty()).forEach(it -> last[0] = it.text);
+            // The completion has the last message when that is a tool's.
+            Message said = event.hasCompletion() ? event.getCompletion().getMessage() : event.getMessage().getMessage();
+            boolean isAnswer = event.hasCompletion() || said.getRole() == Role.ROLE_ASSISTANT;
+            if (isAnswer && !said.getContent().isEmpty()) { last[0] = said.getContent(); }
             if (event.getCompletion().getOutcome() == Outcome.OUTCOME_COMPLETED) { out.put(last[0]); }
         }).first();
     }
@@ -69,13 +69,10 @@ public final class RunHandle {
 
     /** Asks the run to stop, and returns whether that changed anything. Does not wait for its end. */
     public boolean cancel(String why) {
-        CancelRequest cancel = CancelRequest.newBuilder().setAppName(attach.getAppName()).setRequestId(requestId())
+        CancelRequest ask = CancelRequest.newBuilder().setAppName(attach.getAppName()).setRequestId(requestId())
                 .setReason(why).build();
-        var runner = RunnerServiceGrpc.newBlockingStub(client.channel());
-        return RunwireClient.call(() -> runner.cancel(cancel)).getChanged();
+        return RunwireClient.call(() -> RunnerServiceGrpc.newBlockingStub(client.connection).cancel(ask).getChanged());
     }
-
-    String sessionId() { return request == null ? "" : request.getSessionId(); }
 
     private <T> Reading<T> reading(boolean isRaising, BiConsumer<Event, Reading<T>> reader) {
         return new Reading<T>().follow(this, (event, out) -> {
@@ -97,18 +94,16 @@ public final class RunHandle {
             rest = client.attach(attach.toBuilder().setAfterSequence(before).build());
         }
 
-        /** Names the message, a tool's result by its call. Empty for one that comes only with the end of the run. */
+        /** Names the message, a tool's result by its call. */
         public String messageId() { return messageId; }
-
         /** The pieces of its text, each once; of a tool, what it writes. */
         public Reading<String> pieces() { return reading(new Shown()::add); }
-
         /** The message when it is whole; a RunwireException if it never is. Cancelling cancels the call. */
         public CompletableFuture<Message> message() { return reading(Saying::wholes).first(); }
 
         private <T> Reading<T> reading(Function<Saying, Stream<T>> items) {
             return rest.reading(true, (event, out) ->
-                    Saying.of(event).filter(it -> it.id.equals(messageId) || it.id.isEmpty()).forEach(it -> {
+                    Saying.of(event).filter(it -> it.id.equals(messageId)).forEach(it -> {
                         items.apply(it).forEach(out::put);
                         if (it.whole != null) { out.end(null); }
                     }));
@@ -121,23 +116,19 @@ public final class RunHandle {
 
         static Stream<Saying> of(Event event) {
             TextDelta text = event.getTextDelta();
-            ToolOutputDelta output = event.getToolOutputDelta();
+            ToolOutputDelta tool = event.getToolOutputDelta();
             return switch (event.getPayloadCase()) {
-                case TEXT_DELTA -> piece(text.getMessageId(), text.getOffset(), text.getText());
-                case TOOL_OUTPUT_DELTA -> piece(output.getToolCallId(), output.getOffset(), output.getText());
-                case REASONING_DELTA -> piece(event.getReasoningDelta().getMessageId(), 0, "");
-                case TOOL_CALL_DELTA -> piece(event.getToolCallDelta().getMessageId(), 0, "");
+                case TEXT_DELTA -> Stream.of(new Saying(text.getMessageId(), text.getOffset(), text.getText(), null));
+                case TOOL_OUTPUT_DELTA ->
+                    Stream.of(new Saying(tool.getToolCallId(), tool.getOffset(), tool.getText(), null));
+                case REASONING_DELTA -> Stream.of(new Saying(event.getReasoningDelta().getMessageId(), 0, "", null));
+                case TOOL_CALL_DELTA -> Stream.of(new Saying(event.getToolCallDelta().getMessageId(), 0, "", null));
                 case MESSAGE -> whole(event.getMessage().getMessageId(), event.getMessage().getMessage());
-                case COMPLETION -> whole("", event.getCompletion().getMessage());
                 case TOOL_RESULTS -> event.getToolResults().getResultsList().stream().flatMap(it ->
                     whole(it.getToolCallId(), Message.newBuilder().setRole(Role.ROLE_TOOL).setContent(it.getContent())
                             .setToolCallId(it.getToolCallId()).setToolName(it.getToolName()).build()));
                 default -> Stream.of();
             };
-        }
-
-        private static Stream<Saying> piece(String id, long offset, String text) {
-            return Stream.of(new Saying(id, offset, text, null));
         }
 
         private static Stream<Saying> whole(String id, Message whole) {

@@ -15,7 +15,6 @@ import java.util.function.Supplier;
 /** A connection to a server, for any number of threads. */
 public final class RunwireClient implements AutoCloseable {
     final ManagedChannel connection;
-    private final io.grpc.Channel channel;
 
     /** Connects without TLS. The target is HOST:PORT, or any name that gRPC knows. */
     public RunwireClient(String target) { this(Grpc.newChannelBuilder(target, InsecureChannelCredentials.create())); }
@@ -25,13 +24,11 @@ public final class RunwireClient implements AutoCloseable {
         var json = new InputStreamReader(getClass().getResourceAsStream("service_config.json"), StandardCharsets.UTF_8);
         Map<String, Object> config = new Gson().fromJson(json, new TypeToken<Map<String, Object>>() { });
         connection = builder.keepAliveTime(60, TimeUnit.SECONDS).keepAliveTimeout(20, TimeUnit.SECONDS)
-                .defaultServiceConfig(config).enableRetry().build();
-        channel = ClientInterceptors.intercept(connection, new Calling());
+                .defaultServiceConfig(config).enableRetry().intercept(new Calling()).build();
     }
 
     /** A run, which begins when it is first read. An empty request id is made here. */
     public RunHandle run(RunRequest request) { return run(request, null); }
-
     /** A run that ends TIMED_OUT when it takes longer than that. */
     public RunHandle run(RunRequest request, Duration deadline) {
         String id = request.getRequestId().isEmpty() ? UUID.randomUUID().toString() : request.getRequestId();
@@ -42,16 +39,12 @@ public final class RunwireClient implements AutoCloseable {
 
     /** A run that is there, live or ended, from a sequence on. */
     public RunHandle attach(AttachRequest request) { return new RunHandle(this, null, request, null); }
-
     /** Says something in a new session, and waits for the answer's text. Cancelling the future cancels the call. */
-    public CompletableFuture<String> chat(String userId, String text) { return conversation(userId).chat(text); }
-
-    /** A conversation in a new session. */
-    public Conversation conversation(String userId) {
-        return conversation(RunRequest.newBuilder().setUserId(userId).build());
+    public CompletableFuture<String> chat(String userId, String text) {
+        return run(saying(text).toBuilder().setUserId(userId).build()).text();
     }
 
-    /** A conversation whose runs are all like this request: its user, session, agent, options. */
+    /** A conversation whose runs are all like this request: its user, session (empty: a new one), agent, options. */
     public Conversation conversation(RunRequest like) { return new Conversation(like); }
 
     /** A request that says this. */
@@ -69,8 +62,7 @@ public final class RunwireClient implements AutoCloseable {
     }
 
     /** For the generated stubs. A call that answers at once has 30 s for it, unless it has a deadline of its own. */
-    public io.grpc.Channel channel() { return channel; }
-
+    public io.grpc.Channel channel() { return connection; }
     /** Closes the connection. What is being read ends with CallFailed. */
     @Override public void close() { connection.shutdownNow(); }
 
@@ -88,12 +80,14 @@ public final class RunwireClient implements AutoCloseable {
     public final class Conversation {
         private final Map<Reading<Event>, List<Channel>> subscriptions = new ConcurrentHashMap<>();
         private volatile RunRequest like;
-        private CompletableFuture<String> sending = CompletableFuture.completedFuture("");
+        private CompletableFuture<String> sending = CompletableFuture.completedFuture(""); // may make the session first
 
         private Conversation(RunRequest like) { this.like = like; }
 
         /** The session; empty until the first run has begun, when the server makes it. */
         public String sessionId() { return like.getSessionId(); }
+        /** Says something, and waits for the answer's text. Cancelling the future cancels the call. */
+        public CompletableFuture<String> chat(String text) { return run(saying(text)).text(); }
 
         /** A run of this session. What the request leaves empty is the conversation's. */
         public RunHandle run(RunRequest request) {
@@ -110,14 +104,10 @@ public final class RunwireClient implements AutoCloseable {
             return run;
         }
 
-        /** Says something, and waits for the answer's text. Cancelling the future cancels the call. */
-        public CompletableFuture<String> chat(String text) { return run(saying(text)).text(); }
-
-        /** Says something that nobody need follow, and gives the request id when the server has it. One by one. */
+        /** Starts a run that nobody need follow, and gives its id when the server has it, and the ones before. */
         public synchronized CompletableFuture<String> send(String text) {
             RunRequest.Builder request = saying(text).toBuilder();
             request.getOptionsBuilder().setDetachedCancel(true);
-            // The first may have to make the session that the next one is for.
             sending = sending.handle((before, error) -> run(request.build())).thenCompose(run -> {
                 CompletableFuture<?> end = run.result();
                 return CompletableFuture.anyOf(run.session, end).thenApply(any -> run.requestId())
@@ -126,10 +116,7 @@ public final class RunwireClient implements AutoCloseable {
             return sending;
         }
 
-        /**
-         * The events of the runs that begin through this object from now on, mixed when they work at the same time.
-         * With channels, only those, and a run's first and last event, errors, approvals. It does not end: close it.
-         */
+        /** The events of all runs that begin through this from now on, of these channels or all. Close it: no end. */
         public Reading<Event> subscribe(Channel... channels) {
             Reading<Event> subscription = new Reading<>();
             subscriptions.put(subscription, List.of(channels));

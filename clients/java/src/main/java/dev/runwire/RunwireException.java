@@ -25,10 +25,9 @@ public class RunwireException extends RuntimeException {
             code = status.getCode();
             byte[] details = trailers != null && trailers.containsKey(DETAILS) ? trailers.get(DETAILS) : new byte[0];
             try {
-                for (Any detail : Status.parseFrom(details).getDetailsList()) {
-                    if (detail.is(ErrorInfo.class)) { reason = detail.unpack(ErrorInfo.class).getReason(); }
-                    if (!detail.is(BadRequest.class)) { continue; }
-                    violations = detail.unpack(BadRequest.class).getFieldViolationsList();
+                for (Any it : Status.parseFrom(details).getDetailsList()) {
+                    if (it.is(ErrorInfo.class)) { reason = it.unpack(ErrorInfo.class).getReason(); }
+                    if (it.is(BadRequest.class)) { violations = it.unpack(BadRequest.class).getFieldViolationsList(); }
                 }
             } catch (InvalidProtocolBufferException unreadable) {
                 addSuppressed(unreadable);
