@@ -14,6 +14,7 @@ public final class RunHandle {
     final AttachRequest attach;
     final Duration deadline;
     final CompletableFuture<String> session = new CompletableFuture<>(); // its id, once the server has the run
+    CompletableFuture<?> begun = session; // what a conversation does then is done
 
     RunHandle(RunwireClient client, RunRequest request, AttachRequest attach, Duration deadline) {
         this.client = client;
@@ -52,9 +53,8 @@ public final class RunHandle {
     public CompletableFuture<String> text() {
         String[] last = {""};
         return this.<String>reading(true, (event, out) -> {
-            // The completion has the last message when that is a tool's.
             Message said = event.hasCompletion() ? event.getCompletion().getMessage() : event.getMessage().getMessage();
-            boolean isAnswer = event.hasCompletion() || said.getRole() == Role.ROLE_ASSISTANT;
+            boolean isAnswer = event.hasCompletion() || said.getRole() == Role.ROLE_ASSISTANT; // it has a tool's
             if (isAnswer && !said.getContent().isEmpty()) { last[0] = said.getContent(); }
             if (event.getCompletion().getOutcome() == Outcome.OUTCOME_COMPLETED) { out.put(last[0]); }
         }).first();

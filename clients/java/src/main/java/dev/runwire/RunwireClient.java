@@ -80,7 +80,7 @@ public final class RunwireClient implements AutoCloseable {
     public final class Conversation {
         private final Map<Reading<Event>, List<Channel>> subscriptions = new ConcurrentHashMap<>();
         private volatile RunRequest like;
-        private CompletableFuture<String> sending = CompletableFuture.completedFuture(""); // may make the session first
+        private CompletableFuture<String> sending = CompletableFuture.completedFuture(""); // it may make the session
 
         private Conversation(RunRequest like) { this.like = like; }
 
@@ -92,7 +92,7 @@ public final class RunwireClient implements AutoCloseable {
         /** A run of this session. What the request leaves empty is the conversation's. */
         public RunHandle run(RunRequest request) {
             RunHandle run = RunwireClient.this.run(like.toBuilder().mergeFrom(request).build());
-            run.session.thenAccept(id -> {
+            run.begun = run.session.thenAccept(id -> {
                 like = like.toBuilder().setSessionId(id).build();
                 subscriptions.keySet().removeIf(subscription -> subscription.isOver);
                 subscriptions.forEach((subscription, channels) -> {
@@ -110,7 +110,7 @@ public final class RunwireClient implements AutoCloseable {
             request.getOptionsBuilder().setDetachedCancel(true);
             sending = sending.handle((before, error) -> run(request.build())).thenCompose(run -> {
                 CompletableFuture<?> end = run.result();
-                return CompletableFuture.anyOf(run.session, end).thenApply(any -> run.requestId())
+                return CompletableFuture.anyOf(run.begun, end).thenApply(any -> run.requestId())
                         .whenComplete((id, error) -> end.cancel(false));
             });
             return sending;
