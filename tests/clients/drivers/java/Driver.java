@@ -3,13 +3,12 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
-import dev.runwire.CallException;
-import dev.runwire.Conversation;
-import dev.runwire.MessageStream;
 import dev.runwire.Reading;
-import dev.runwire.RunEndedException;
 import dev.runwire.RunHandle;
+import dev.runwire.RunHandle.MessageStream;
 import dev.runwire.RunwireClient;
+import dev.runwire.RunwireClient.Conversation;
+import dev.runwire.RunwireException;
 import dev.runwire.v1.AttachRequest;
 import dev.runwire.v1.CancelRequest;
 import dev.runwire.v1.Channel;
@@ -18,6 +17,7 @@ import dev.runwire.v1.Event;
 import dev.runwire.v1.GetSessionRequest;
 import dev.runwire.v1.Outcome;
 import dev.runwire.v1.RunRequest;
+import dev.runwire.v1.SessionServiceGrpc;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -81,7 +81,8 @@ final class Driver {
                 return with("changed", client.attach(run).cancel(cancel.getReason()));
             case "get_session":
                 GetSessionRequest key = GetSessionRequest.parseFrom(request);
-                return with("event_count", RunwireClient.call(() -> client.sessions().getSession(key)).getEventsCount());
+                SessionServiceGrpc.SessionServiceBlockingStub sessions = SessionServiceGrpc.newBlockingStub(client.channel());
+                return with("event_count", RunwireClient.call(() -> sessions.getSession(key)).getEventsCount());
             default:
                 throw new IllegalArgumentException("what is " + command + "?");
         }
@@ -157,7 +158,7 @@ final class Driver {
     }
 
     private static JsonObject subscribe(RunwireClient client, JsonObject command) {
-        Conversation talk = client.conversation(command.get("user_id").getAsString());
+        Conversation talk = client.conversation(RunRequest.newBuilder().setUserId(command.get("user_id").getAsString()).build());
         List<Channel> channels = new ArrayList<>();
         if (command.has("channels")) {
             command.getAsJsonArray("channels")
@@ -179,14 +180,14 @@ final class Driver {
 
     private static JsonObject failure(Throwable error) {
         JsonObject why;
-        if (error instanceof CallException refused) {
+        if (error instanceof RunwireException.CallFailed refused) {
             why = with("kind", "call");
             why.addProperty("code", refused.code().name());
             why.addProperty("reason", refused.reason());
             JsonArray fields = new JsonArray();
-            refused.violations().keySet().forEach(fields::add);
+            refused.violations().forEach(wrong -> fields.add(wrong.getField()));
             why.add("fields", fields);
-        } else if (error instanceof RunEndedException ended) {
+        } else if (error instanceof RunwireException.RunEnded ended) {
             Completion completion = ended.completion();
             boolean isKnown = completion.getOutcome() != Outcome.UNRECOGNIZED;
             why = with("kind", "ended");

@@ -1,14 +1,13 @@
 package dev.runwire;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Flow;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -52,28 +51,11 @@ class ReadingTest {
     }
 
     @Test
-    void aSubscriberGetsWhatItAskedForAndNoMore() {
-        List<Object> seen = new ArrayList<>();
-        List.of("a", "b", "c").forEach(reading::put);
+    void whatNeverComesIsAnErrorOfTheClient() {
+        CompletableFuture<String> first = reading.first();
         reading.end(null);
-        reading.subscribe(new Flow.Subscriber<>() {
-            private Flow.Subscription subscription;
 
-            @Override public void onSubscribe(Flow.Subscription begun) {
-                subscription = begun;
-                subscription.request(2);
-            }
-
-            @Override public void onNext(String item) {
-                seen.add(item);
-                if (item.equals("b")) { seen.add("more"); subscription.request(5); }
-            }
-
-            @Override public void onError(Throwable error) { seen.add(error); }
-
-            @Override public void onComplete() { seen.add("end"); }
-        });
-
-        assertEquals(List.of("a", "b", "more", "c", "end"), seen);
+        CompletionException error = assertThrows(CompletionException.class, first::join);
+        assertInstanceOf(RunwireException.class, error.getCause());
     }
 }

@@ -2,10 +2,9 @@ package dev.runwire;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.runwire.MessageStream.Saying;
-import dev.runwire.MessageStream.Shown;
+import dev.runwire.RunHandle.Saying;
+import dev.runwire.RunHandle.Shown;
 import dev.runwire.v1.Message;
-import dev.runwire.v1.Role;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -51,10 +50,10 @@ class ShownTest {
     }
 
     private void piece(long offset, String text) {
-        shown.add(new Saying("id", Role.ROLE_ASSISTANT, offset, text, null), pieces::add);
+        shown.add(new Saying("id", offset, text, null)).forEach(pieces::add);
     }
 
     private void whole(String text) {
-        shown.add(new Saying("id", Role.ROLE_ASSISTANT, 0, text, Message.newBuilder().setContent(text).build()), pieces::add);
+        shown.add(new Saying("id", 0, text, Message.newBuilder().setContent(text).build())).forEach(pieces::add);
     }
 }
