@@ -17,28 +17,33 @@ import pytest
 
 DRIVERS = Path(__file__).parent / "drivers"
 LANGUAGES = sorted(path.parent.name for path in DRIVERS.glob("*/build"))
-BUILD_SECONDS = 1500.0
+TOOL_SECONDS = 1500.0
 STEP_SECONDS = 120.0
 _TOOLCHAIN_IS_MISSING = 3
 _ENVIRONMENT = {**os.environ, "PYTHON": sys.executable}
 
 
 def build(language: str) -> None:
-    """Make a driver ready, once at a time. Without its toolchain the test is skipped; in CI it fails."""
+    """Make a driver ready, once at a time."""
     with Path(tempfile.gettempdir(), f"runwire-driver-{language}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = subprocess.run(
-            [DRIVERS / language / "build"],
-            env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=BUILD_SECONDS,
-            check=False,
-        )
-    if made.returncode == _TOOLCHAIN_IS_MISSING and os.environ.get("CI") != "true":
-        pytest.skip(f"{language}: {made.stderr.strip()}")
-    assert made.returncode == 0, f"building the driver of {language} failed:\n{made.stdout}\n{made.stderr}"
+        run_tool(DRIVERS / language / "build")
+
+
+def run_tool(*command: str | Path) -> None:
+    """Run a command of the repository. Without its toolchain the test is skipped; in CI it fails."""
+    done = subprocess.run(
+        command,
+        env=_ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TOOL_SECONDS,
+        check=False,
+    )
+    if done.returncode == _TOOLCHAIN_IS_MISSING and os.environ.get("CI") != "true":
+        pytest.skip(f"{command[0]}: {done.stderr.strip()}")
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
 
 
 class Driver:

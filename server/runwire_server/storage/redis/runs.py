@@ -16,7 +16,7 @@ from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import RunMail
-from runwire_server.domain.runs import CancelMode, CancelRequest, Run, RunState, busy_session
+from runwire_server.domain.runs import CancelMode, CancelRequest, Run, busy_session
 from runwire_server.storage.codec import decode_event, decode_run, encode_input, encode_record, encode_run
 from runwire_server.storage.cursor import make_cursor, parse_cursor
 from runwire_server.storage.port import Page, RunFilter
@@ -315,9 +315,7 @@ class RedisRuns(RedisConversation):
             run = run_of(row)
             if run.attempt != attempt or run.state.is_terminal:
                 return None
-            if run.state is RunState.QUEUED:
-                run = replace(run, state=RunState.RUNNING, start_time=now)
-            run = replace(run, attempt=attempt + 1, owner=owner)
+            run = run.claimed_by(owner, now)
             words = [run_id(key), row[5], encode_record(run), run.attempt, "1" if in_turn else "0"]
             claim = self._site.of_session(scripts.RUN_CLAIM, session, *words)
             answer, found = await self._database.in_order([claim], [self._row_call(key, session)])
