@@ -264,7 +264,8 @@ async def test_nobody_answers_in_time(store_url: str) -> None:
 async def test_the_callers_deadline_counts_while_a_run_waits(store_url: str) -> None:
     office = Office([call_turn("send", '{"to": "bob"}')])
     async with desk(office.app(), store_url) as at:
-        call = at.runs.Run(run_request("go", request_id="r", session_id="s"), timeout=0.6)
+        # Long enough for a first event: on a busy machine a new database takes its time to connect to.
+        call = at.runs.Run(run_request("go", request_id="r", session_id="s"), timeout=2.0)
         await anext(aiter(call))
 
         completion, _ = await at.ended()
