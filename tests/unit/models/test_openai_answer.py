@@ -327,3 +327,62 @@ def test_what_counts_is_what_an_event_must_carry() -> None:
     for delta in ({"content": "語" * 40}, {"reasoning_content": "語" * 40}, call_delta("語" * 40, name="f")):
         with pytest.raises(ModelError, match="larger than 100 bytes"):
             read([chunk(delta)], bytes_max=100)
+
+
+BURSTS: dict[str, list[bytes]] = {
+    "text and its end": [
+        b'{"id":"i","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}',
+        *(b'{"choices":[{"index":0,"delta":{"content":"%d "},"finish_reason":null}]}' % n for n in range(9)),
+        b'{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}',
+        b'{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":9}}',
+    ],
+    "reasoning, text, reasoning": [
+        b'{"id":"i","model":"m","choices":[{"delta":{"reasoning":"a","content":"b"}}]}',
+        b'{"choices":[{"delta":{"reasoning_content":"c"}}]}',
+        b'{"choices":[{"delta":{"content":"d"}}]}',
+        b'{"choices":[{"delta":{"reasoning":"e"}}]}',
+        b'{"choices":[{"delta":{"content":"f"}}]}',
+    ],
+    "a second choice, a call, halves of a character": [
+        b'{"id":"i","model":"m","choices":[{"delta":{"content":"a"}}]}',
+        b'{"choices":[{"index":1,"delta":{"content":"not this"}}]}',
+        b'{"choices":[{"delta":{"content":"\\ud83d"}}]}',
+        b'{"choices":[{"delta":{"content":"\\ude00"}}]}',
+        b'{"choices":[{"delta":{"content":"\xc3\xa4"}}],"usage":{"prompt_tokens":7}}',
+        b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","function":{"name":"f","arguments":""}}]}}]}',
+        b'{"choices":[{"delta":{"tool_calls":[]},"finish_reason":""}]}',
+    ],
+    "an error": [
+        b'{"id":"i","model":"m","choices":[{"delta":{"content":"a"}}]}',
+        b'{"choices":[{"delta":{"content":"b"}}]}',
+        b'{"object":"error","message":"no","choices":[{"delta":{"content":"c"}}]}',
+        b'{"choices":[{"delta":{"content":"d"}}]}',
+    ],
+    "what is no JSON": [
+        b'{"id":"i","model":"m","choices":[{"delta":{"content":"a"}}]}',
+        b'{"choices":[{"delta":{"content":"b"}}]}',
+        b'{"choices":[{"delta":{"content":"c"',
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BURSTS)
+def test_what_comes_at_once_is_read_as_if_it_came_piece_by_piece(name: str) -> None:
+    def said(sizes: Sequence[int]) -> tuple[list[tuple[str, str]], str, list[Chunk]]:
+        reader, payloads = AnswerReader(), list(BURSTS[name])
+        texts: list[tuple[str, str]] = []
+        for size in sizes:
+            chunks, error = reader.read(payloads[:size])
+            del payloads[:size]
+            for c in chunks:
+                if isinstance(c, TextChunk | ReasoningChunk):
+                    kind = type(c).__name__
+                    before = texts.pop()[1] if texts and texts[-1][0] == kind else ""
+                    texts.append((kind, before + c.text))
+            if error is not None:
+                return texts, error.code, []
+        return texts, "", [c for c in reader.end(is_done=True) if isinstance(c, EndChunk)]
+
+    one_by_one = said([1] * len(BURSTS[name]))
+    for first in range(len(BURSTS[name])):
+        assert said([first, len(BURSTS[name]) - first]) == one_by_one

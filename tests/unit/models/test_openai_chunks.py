@@ -44,3 +44,17 @@ def test_what_is_not_plain_is_passed_on_as_it_came(odd: bytes, size: int) -> Non
 
 def test_a_chunk_that_is_longer_than_it_says_is_passed_on() -> None:
     assert read(b"2\r\nabc\r\n", 100) == (b"", b"2\r\nabc\r\n")
+
+
+LINES = [b"data: {%d}\n\n" % (10**number) for number in range(60)]
+MANY = b"".join(b"%x\r\n%b\r\n" % (len(line), line) for line in LINES)
+
+
+@pytest.mark.parametrize("size", [*range(1030, 1100), 1500, 5000])
+def test_many_chunks_in_one_read_are_taken_together(size: int) -> None:
+    assert read(MANY + BODY + MANY + LAST, size) == (b"".join(LINES) + TEXT + b"".join(LINES), LAST)
+
+
+@pytest.mark.parametrize("odd", [b"+5\r\nhello\r\n", b"6\r\nhello\r\n", b"five\r\nhello\r\n"])
+def test_what_is_not_plain_is_found_among_many_chunks(odd: bytes) -> None:
+    assert read(MANY + odd + MANY, 10_000) == (b"".join(LINES), odd + MANY)

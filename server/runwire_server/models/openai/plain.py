@@ -1,33 +1,38 @@
-"""The chunk that is by far the most common, read faster than any other: a piece of text and nothing else."""
+"""The chunk that is by far the most common, read faster than any other: a piece of text and nothing else.
 
-from typing import Any
+What else a chunk may say has a type here that only nothing fits, so the decoder finds it, in C.
+"""
+
+from typing import Literal
 
 import msgspec
+
+_Nothing = Literal[""] | None
 
 
 class _Delta(msgspec.Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    refusal: Any = None
-    tool_calls: Any = None
-    function_call: Any = None
+    refusal: _Nothing = None
+    tool_calls: tuple[()] | None = None
+    function_call: None = None
 
 
 class _Choice(msgspec.Struct, gc=False):
     delta: _Delta
-    index: int | None = 0
-    finish_reason: Any = None
+    index: Literal[0] | None = 0
+    finish_reason: _Nothing = None
 
 
 class _Piece(msgspec.Struct, gc=False):
-    choices: list[_Choice]
-    object: str = ""
-    usage: Any = None
-    error: Any = None
+    choices: tuple[_Choice]
+    object: Literal["", "chat.completion.chunk", "chat.completion"] = ""
+    usage: None = None
+    error: None = None
 
 
-_decode = msgspec.json.Decoder(_Piece).decode
+_decode = msgspec.json.Decoder(list[_Piece]).decode
 
 
 def plain_read(data: bytes) -> tuple[str, str] | None:
@@ -37,32 +42,27 @@ def plain_read(data: bytes) -> tuple[str, str] | None:
     """
     if not data.startswith(b"data: {") or not data.endswith(b"}\n\n"):
         return None
-    payloads = data[6:-2].split(b"\n\ndata: ")
-    if len(payloads) == 1:
-        return plain_texts(payloads[0])
+    return plain_texts(data[6:-2].replace(b"\n\ndata: ", b","))
+
+
+def plain_texts(payloads: bytes) -> tuple[str, str] | None:
+    """Return the reasoning and the text of chunks, commas between them, that hold nothing else, reasoning first.
+
+    None for all others, broken ones too.
+    """
+    try:
+        pieces = _decode(b"[%b]" % payloads)
+    except (ValueError, RecursionError):
+        return None
     reasoning: list[str] = []
     text: list[str] = []
-    for payload in payloads:
-        found = plain_texts(payload)
-        if found is None or (found[0] and text):
-            return None
-        reasoning.append(found[0])
-        if found[1]:
-            text.append(found[1])
+    for piece in pieces:
+        delta = piece.choices[0].delta
+        # vLLM has sent the same reasoning under both names.
+        if thought := delta.reasoning_content or delta.reasoning:
+            if text:
+                return None
+            reasoning.append(thought)
+        if delta.content:
+            text.append(delta.content)
     return "".join(reasoning), "".join(text)
-
-
-def plain_texts(payload: bytes) -> tuple[str, str] | None:
-    """Return the reasoning and the text of a chunk that holds nothing else; None for all others, broken ones too."""
-    try:
-        piece = _decode(payload)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    if piece.error or piece.usage or piece.object == "error" or len(piece.choices) != 1:
-        return None
-    choice = piece.choices[0]
-    delta = choice.delta
-    if choice.finish_reason or choice.index or delta.tool_calls or delta.refusal or delta.function_call:
-        return None
-    # vLLM has sent the same reasoning under both names.
-    return delta.reasoning_content or delta.reasoning or "", delta.content or ""
