@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from runwire_server import __version__
 from runwire_server.agents.agent import Agent
@@ -19,7 +18,7 @@ from runwire_server.agents.llm import LlmAgent
 from runwire_server.agents.paths import walk
 from runwire_server.config import Config
 from runwire_server.domain.errors import RunwireError, StopError
-from runwire_server.domain.ids import ReplicaId
+from runwire_server.domain.ids import ReplicaId, new_id
 from runwire_server.models.opener import OfflineModels, OpenAIModels, open_models
 from runwire_server.plugins.app_plugins import close_all as close_plugins
 from runwire_server.plugins.app_plugins import make_app_plugins
@@ -145,7 +144,7 @@ async def running(config: Config, apps: Sequence[App]) -> AsyncGenerator[Service
 
     Raises: StartError, UnavailableError and InvalidRequestError for what cannot be opened.
     """
-    replica = ReplicaId(uuid4().hex)
+    replica = ReplicaId(new_id())
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         metrics_address = ""

@@ -3,18 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
-from uuid import uuid4
 
 from runwire_server.domain.content import JsonObject, Message, ToolCall, ToolSpec
 from runwire_server.domain.events import DurablePayload, PartialPayload
+from runwire_server.domain.ids import new_id
 from runwire_server.domain.mail import Answer, QuestionKind
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import Run, RunOptions
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.plugins.plugin import HookContext
 from runwire_server.tools.tool import Tool, ToolMiddleware
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Identity:
     """Who speaks: an agent's name, its path from the run's agent down, and its activation."""
 
@@ -121,7 +122,7 @@ class AgentContext:
         """Return the context for an agent that this one uses."""
         mine = self.identity
         branch = f"{mine.branch}/{agent.name}"
-        identity = Identity(agent.name, branch, uuid4().hex, mine.invocation_id)
+        identity = Identity(agent.name, branch, new_id(), mine.invocation_id)
         return replace(
             self,
             identity=identity,
@@ -132,7 +133,7 @@ class AgentContext:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AgentTool:
     """A tool as AgentService tells of it."""
 
@@ -140,7 +141,7 @@ class AgentTool:
     requires_approval: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AgentDescription:
     """What AgentService tells of an agent. `sub_agents` are those that it can use, by name."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from uuid import uuid4
 
 from runwire_server.agents.agent import AgentContext, Output
 from runwire_server.agents.json_fix import repair_calls
@@ -15,6 +14,7 @@ from runwire_server.domain.events import (
     TextDelta,
     ToolCallDelta,
 )
+from runwire_server.domain.ids import new_id
 from runwire_server.domain.toolcalls import with_unique_ids
 from runwire_server.models.model import (
     Chunk,
@@ -32,7 +32,7 @@ class _Answer:
     """A model's answer, as far as it has come. Shows it on the way."""
 
     def __init__(self, output: Output, request: ModelRequest) -> None:
-        self.message_id = uuid4().hex
+        self.message_id = new_id()
         self.end: EndChunk | None = None
         self._output = output
         self._request = request
@@ -100,7 +100,7 @@ class ModelCalls:
         if plugins:
             hooked = await plugins.before_model(self._context.hook_context(), request)
         if isinstance(hooked, Message):
-            payload = MessagePayload(uuid4().hex, hooked)
+            payload = MessagePayload(new_id(), hooked)
         else:
             if limit:
                 hooked = replace(hooked, may_call_tools=False)

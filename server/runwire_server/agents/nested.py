@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from uuid import uuid4
 
 from runwire_server.agents.agent import Agent, AgentContext, Ask, Identity, Output
 from runwire_server.domain.content import JsonObject, Message, Role
 from runwire_server.domain.events import DurablePayload, MessagePayload, PartialPayload
+from runwire_server.domain.ids import new_id
 from runwire_server.domain.mail import Answer
 from runwire_server.domain.runs import Run
 
@@ -46,7 +46,7 @@ async def answer_of(agent: Agent, context: AgentContext) -> Message:
 
 async def _say(output: Output, answer: Message) -> Message:
     """Put an answer into the log, and return what is there: a plugin may have made something else of it."""
-    shown = await output.emit(MessagePayload(uuid4().hex, answer, finish_reason="stop"))
+    shown = await output.emit(MessagePayload(new_id(), answer, finish_reason="stop"))
     return shown.message if isinstance(shown, MessagePayload) else answer
 
 

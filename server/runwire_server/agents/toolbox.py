@@ -1,15 +1,16 @@
 """Which tools an agent has in a run: one list for what the model is shown and for what is executed."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runwire_server.domain.content import ToolSpec
 from runwire_server.domain.errors import FieldViolation
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import ToolSelection
 from runwire_server.tools.tool import Tool
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Toolbox:
     """`tools` are executed here, `client_tools` by the caller. `approved_first` are names of either."""
 

@@ -1,7 +1,6 @@
 """One activation of an LLM agent: a step looks at the conversation, and at nothing else (DESIGN §2.8)."""
 
-from dataclasses import dataclass, replace
-from uuid import uuid4
+from dataclasses import replace
 
 from runwire_server.agents.agent import AgentContext
 from runwire_server.agents.limits import Limits
@@ -19,12 +18,14 @@ from runwire_server.agents.toolbox import Toolbox
 from runwire_server.domain.content import Message, Role
 from runwire_server.domain.errors import AgentError
 from runwire_server.domain.events import MessagePayload
+from runwire_server.domain.ids import new_id
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import RunOptions
 from runwire_server.domain.toolcalls import Round, is_failure, last_round
 from runwire_server.models.model import ModelRequest, Sampling
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Means:
     """What a turn works with."""
 
@@ -127,7 +128,7 @@ class Turn:
                     "OUTPUT_INVALID",
                     stop_reason="output_invalid",
                 ) from None
-            payload = MessagePayload(uuid4().hex, repair_message(error))
+            payload = MessagePayload(new_id(), repair_message(error))
             shown = await self._context.output.emit(payload, tag=REPAIR_TAG)
             self._messages.append((shown if isinstance(shown, MessagePayload) else payload).message)
             return None

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from runwire_server.domain.record import record
+
 JsonObject = Mapping[str, Any]
 
 
@@ -88,7 +90,7 @@ class ToolSpec:
     parameters: JsonObject = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Usage:
     """Tokens used. Zero means none were reported."""
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from runwire_server.domain.content import JsonObject, Message, ToolCall, ToolResult, Usage
 from runwire_server.domain.mail import Decision
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import Outcome, Run, RunError, RunOptions, RunState
 
 
@@ -318,7 +319,7 @@ class Event:
         return isinstance(self.payload, Completion)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A durable event before the log gives it a position.
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from runwire_server.domain.record import record
 from runwire_server.domain.state import Tier
 
 FOR_EVER = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Expiry:
     """When something ends by itself: `ttl` after it was last written, or at `time`. Neither: never."""
 

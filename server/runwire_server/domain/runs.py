@@ -9,6 +9,7 @@ from runwire_server.domain.content import JsonObject, Message, ToolSpec, Usage
 from runwire_server.domain.errors import BusyError
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import NO_MAIL, Question, RunMail
+from runwire_server.domain.record import record
 
 
 class RunState(StrEnum):
@@ -188,7 +189,7 @@ class RunOptions(AgentOptions):
 NO_OPTIONS = RunOptions()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunInput:
     """What a run was asked to do. `messages` seeds a session that has no events.
 
@@ -202,7 +203,7 @@ class RunInput:
     options: RunOptions = field(default_factory=RunOptions)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Run:
     """A run's record. `attempt` is how often a replica took it: 0 while it is queued.
 

@@ -7,13 +7,14 @@ from datetime import datetime
 from runwire_server.domain.content import JsonObject, Message, Role, failed_result, result_message
 from runwire_server.domain.events import Event, MessagePayload, ToolResults
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.record import record
 from runwire_server.domain.retention import NEVER, Expiry
 from runwire_server.domain.toolcalls import unanswered_calls
 
 EVENTS_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Session:
     """One conversation, without its events. `state` is the merged view of the three tiers."""
 
@@ -35,7 +36,7 @@ class SessionChange:
     expiry: Expiry | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SessionEvent:
     """An event at its place in its session: 1, 2, 3, … in order; gaps appear where events were deleted."""
 
@@ -64,7 +65,7 @@ class SessionCopy:
     tracks: Mapping[str, tuple[int, Sequence[TrackEvent]]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class EventQuery:
     """Which events of a session to read. All conditions hold together.
 

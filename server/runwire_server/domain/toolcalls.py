@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 from runwire_server.domain.content import JsonObject, Message, Role, ToolCall
+from runwire_server.domain.ids import new_id
+from runwire_server.domain.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Round:
     """The calls of the conversation's last assistant message. `open` has the places of those without a result."""
 
@@ -57,7 +58,7 @@ def with_unique_ids(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
     named: list[ToolCall] = []
     for call in calls:
         if not call.id or call.id in known:
-            call = replace(call, id=f"call_{uuid4().hex}")  # noqa: PLW2901 -- the same call
+            call = replace(call, id=f"call_{new_id()}")  # noqa: PLW2901 -- the same call
         known.add(call.id)
         named.append(call)
     return tuple(named)

@@ -4,9 +4,9 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Sequence
-from uuid import uuid4
 
 from runwire_server.domain.content import Message, Role, ToolCall, ToolSpec, Usage
+from runwire_server.domain.ids import new_id
 from runwire_server.models.model import Chunk, EndChunk, ModelRequest, Sink, TextChunk, ToolCallChunk
 
 WORD_SECONDS_DEFAULT = 0.02
@@ -59,15 +59,13 @@ def _chunks(request: ModelRequest) -> Iterator[Chunk]:
     for word in re.findall(r"\s*\S+\s*", text):
         yield TextChunk(word)
     for index, (name, arguments) in enumerate(calls):
-        yield ToolCallChunk(
-            index, f"call_{uuid4().hex[:12]}", name, json.dumps(arguments, ensure_ascii=False)
-        )
+        yield ToolCallChunk(index, f"call_{new_id()[:12]}", name, json.dumps(arguments, ensure_ascii=False))
     written = text + "".join(f" {name} {' '.join(arguments.values())}" for name, arguments in calls)
     yield EndChunk(
         "tool_calls" if calls else "stop",
         _usage(request.messages, written),
         OfflineModel.name,
-        f"offline-{uuid4().hex[:12]}",
+        f"offline-{new_id()[:12]}",
     )
 
 

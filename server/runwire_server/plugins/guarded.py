@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
+
+from runwire_server.domain.ids import new_id
 
 _logger = logging.getLogger(__name__)
 HOOK_SECONDS_MAX = 10.0
@@ -64,7 +65,7 @@ def call_quick_hook(hook: Callable[..., Any], *given: Any) -> Any:
 
 def failed(name: str, error: BaseException) -> HookFailedError:
     """Log why a hook failed, and return what its caller raises."""
-    error_id = uuid4().hex[:12]
+    error_id = new_id()[:12]
     _logger.error("hook %s failed (error %s)", name, error_id, exc_info=error)
     return HookFailedError(error_id)
 

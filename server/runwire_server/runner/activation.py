@@ -3,9 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
-from uuid import uuid4
 
 from runwire_server.agents.agent import Agent, AgentContext
 from runwire_server.agents.nested import answer_of
@@ -20,6 +19,8 @@ from runwire_server.domain.errors import (
     StaleMailError,
     StopError,
 )
+from runwire_server.domain.ids import new_id
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import NOBODY, Outcome, Run, RunState
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.runner.ending import Ending, ending_of_failure, ending_of_stop
@@ -35,7 +36,7 @@ _logger = logging.getLogger(__name__)
 _FINAL_REASONS = frozenset({"max_llm_calls", "max_tool_rounds", "max_total_tokens"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """What an agent works with: what its app has, and how long it may wait. `cancel_grace_seconds` is what it gets to
     notice its cancellation.
@@ -189,7 +190,7 @@ class Activation:
             return Ending(Outcome.COMPLETED, "nothing_to_resume", message=answer, reads_mail=True)
         if not journal.message_ids and answer.has_payload and answer.role is not Role.TOOL:
             # The agent left it to us to put its answer into the log. What a plugin made of it is the answer then.
-            said = ev.MessagePayload(uuid4().hex, answer, finish_reason="stop")
+            said = ev.MessagePayload(new_id(), answer, finish_reason="stop")
             (shown,) = await journal.write([journal.draft(said)])
             if shown is not None and isinstance(shown.payload, ev.MessagePayload):
                 answer = shown.payload.message

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from uuid import uuid4
 
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import InvalidRequestError, NotFoundError
 from runwire_server.domain.events import Event
-from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.ids import SessionKey, new_id
 from runwire_server.domain.retention import Expiry
 from runwire_server.domain.sessions import (
     EventQuery,
@@ -112,7 +111,7 @@ class Conversations:
         """
         now = self._clock()
         key = self._resolved(key)
-        filled = replace(event, id=event.id or uuid4().hex, author=event.author or "user", create_time=now)
+        filled = replace(event, id=event.id or new_id(), author=event.author or "user", create_time=now)
         kept = await self._catalog.app(key.app_name).session_hooks.before_append(key, filled)
         if kept is None:
             await self._store.get_session(key)
@@ -181,4 +180,4 @@ class Conversations:
         return replace(key, app_name=self._catalog.app(key.app_name).name)
 
     def _named(self, key: SessionKey) -> SessionKey:
-        return replace(self._resolved(key), session_id=key.session_id or uuid4().hex)
+        return replace(self._resolved(key), session_id=key.session_id or new_id())

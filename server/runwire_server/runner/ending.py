@@ -1,8 +1,7 @@
 """How a run ends: the outcome, and the last events of its log."""
 
 import logging
-from dataclasses import dataclass, replace
-from uuid import uuid4
+from dataclasses import replace
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role, Usage
@@ -14,6 +13,8 @@ from runwire_server.domain.errors import (
     UnavailableError,
     WritesLostError,
 )
+from runwire_server.domain.ids import new_id
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import Outcome, Run, RunError
 from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import Stop
@@ -31,7 +32,7 @@ _TIMEOUTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ending:
     """How a run ended, and how that is written.
 
@@ -121,7 +122,7 @@ def ending_of_stop(stop: Stop) -> Ending:
 
 def ending_of_failure(error: Exception, logger: logging.Logger, run: Run) -> Ending:
     """Return the ending of a run whose agent raised, and log the details under the error's id."""
-    error_id = uuid4().hex[:12]
+    error_id = new_id()[:12]
     request_id = run.key.request_id
     match error:
         case StopError():
@@ -156,8 +157,8 @@ def _failed_answer(run: Run) -> ev.Event:
         sequence=0,
         create_time=run.last_event_time or run.create_time,
         author=run.agent_name,
-        payload=ev.MessagePayload(uuid4().hex, Message(Role.ASSISTANT, FAILED_ANSWER), finish_reason="error"),
-        id=uuid4().hex,
+        payload=ev.MessagePayload(new_id(), Message(Role.ASSISTANT, FAILED_ANSWER), finish_reason="error"),
+        id=new_id(),
         invocation_id=run.invocation_id,
         attempt=run.attempt,
     )

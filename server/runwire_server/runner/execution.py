@@ -3,7 +3,7 @@ wait."""
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runwire_server.agents.agent import Agent
 from runwire_server.domain import events as ev
@@ -15,6 +15,7 @@ from runwire_server.domain.errors import (
     WritesLostError,
 )
 from runwire_server.domain.ids import ReplicaId
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import Outcome, RunState
 from runwire_server.plugins.session_hooks import SessionHooks
 from runwire_server.runner.activation import Activation, Workshop
@@ -32,7 +33,7 @@ _QUEUE_POLL_SECONDS = 0.5
 _CLOSE_RETRY_SECONDS_MAX = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ExecutionSettings:
     """How runs are executed."""
 

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from typing import TypeGuard
-from uuid import uuid4
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Role, Usage
+from runwire_server.domain.ids import new_id
 
 # How long an event waits for the next one. The one after an answer is the run's end, a moment later.
 _HOLD_SECONDS = 0.05
@@ -38,7 +38,7 @@ class Held:
 
     def put(self, draft: ev.Draft) -> None:
         """Take one more."""
-        self.ids.append(uuid4().hex)
+        self.ids.append(new_id())
         self.drafts.append(draft)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_HOLD_SECONDS, self._time_out)

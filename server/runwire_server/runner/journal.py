@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from uuid import uuid4
 
 from runwire_server.agents.agent import Identity
 from runwire_server.domain import events as ev
@@ -17,6 +16,8 @@ from runwire_server.domain.errors import (
     StaleMailError,
     UnavailableError,
 )
+from runwire_server.domain.ids import new_id
+from runwire_server.domain.record import record
 from runwire_server.domain.rounds import Rounds
 from runwire_server.domain.runs import CancelMode, Run
 from runwire_server.domain.sessions import is_session_event
@@ -36,7 +37,7 @@ _POINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Work:
     """One write. `stored` has what a hook made of session events, by id; None leaves one out."""
 
@@ -183,7 +184,7 @@ class Journal:
             opening, shown = await self._seen_by_plugins(drafts, opening)
         kept = [draft for draft in shown if draft is not None]
         kept[:0] = self._plugin_failures()
-        ids = [uuid4().hex for _ in kept]
+        ids = [new_id() for _ in kept]
         stored: dict[str, ev.Event | None] = {}
         if self._hooks and not is_plain:
             # Not under the lock, and by the caller: a hook that takes its time must not keep the log from closing.

@@ -5,11 +5,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from uuid import uuid4
 
 from runwire_server.agents.agent import Agent
 from runwire_server.agents.paths import walk
 from runwire_server.domain.errors import PreconditionError
+from runwire_server.domain.ids import new_id
 
 _logger = logging.getLogger(__name__)
 _HOOK_SECONDS_MAX = 30.0
@@ -96,7 +96,7 @@ class Lifecycle:
             async with asyncio.timeout(self._hook_seconds_max):
                 await hook()
         except Exception:
-            error_id = uuid4().hex[:12]
+            error_id = new_id()[:12]
             life.why = f"its {name} hook failed; error id {error_id}"
             _logger.exception("agent %s: %s", life.agent.name, life.why)
             return False

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runwire_server.domain.mail import RunMail
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run
 from runwire_server.runner.tail import Tail
 
@@ -13,7 +14,7 @@ from runwire_server.runner.tail import Tail
 _FIRST_FOLLOWER_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Stop:
     """Why a run is ended from outside."""
 

@@ -5,11 +5,10 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from uuid import uuid4
 
 from runwire_server.domain.content import Message, ToolResult
 from runwire_server.domain.errors import BusyError
-from runwire_server.domain.ids import RunKey
+from runwire_server.domain.ids import RunKey, new_id
 from runwire_server.domain.mail import Answer, QueuedMessage, RunMail
 from runwire_server.domain.runs import Run
 from runwire_server.domain.steering import check_open, with_decision, with_message, with_outputs
@@ -34,7 +33,7 @@ class Mailing:
         An id that the run has been sent before changes nothing.
         Raises: NotFoundError (run), PreconditionError, LimitExceededError, BusyError.
         """
-        queued = QueuedMessage(message_id or uuid4().hex, message)
+        queued = QueuedMessage(message_id or new_id(), message)
         run = await self._change(key, lambda run: with_message(run, queued))
         return queued.id, len(run.mail.messages)
 

@@ -1,13 +1,14 @@
 """Begin a run: its first event, the messages it adds to its session, and what the agent may read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from uuid import uuid4
+from dataclasses import replace
 
 from runwire_server.agents.agent import Agent
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role
+from runwire_server.domain.ids import new_id
 from runwire_server.domain.mail import NO_MAIL
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import Run, RunInput
 from runwire_server.domain.sessions import (
     EVENTS_MAX,
@@ -27,7 +28,7 @@ from runwire_server.storage.port import Append, SessionEventStore, Store
 HISTORY_EVENTS_MAX = 200
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class History:
     """What an agent finds in the session. `last_message_id` names the last assistant message."""
 
@@ -35,7 +36,7 @@ class History:
     last_message_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Opening:
     """The beginning of a run and of its session, which are made with it. `history` is what the agent finds then."""
 
@@ -49,7 +50,7 @@ def opening_of(run: Run, agent: Agent) -> Opening:
     said = opening_messages(has_events=False, seed=run.input.messages, message=run.input.message)
     begun = [_session_event(run, message) for message in said]
     started = started_draft(run, agent, session_created=True)
-    event = started.numbered(run.key.request_id, 1, run.create_time, uuid4().hex, run.attempt)
+    event = started.numbered(run.key.request_id, 1, run.create_time, new_id(), run.attempt)
     write = Append(
         run=replace(run, last_sequence=1, last_event_time=run.create_time),
         after=0,
@@ -145,8 +146,8 @@ def _session_event(run: Run, message: Message) -> ev.Event:
         sequence=0,
         create_time=run.start_time or run.create_time,
         author="user" if message.role is Role.USER else run.agent_name,
-        payload=ev.MessagePayload(uuid4().hex, message),
-        id=uuid4().hex,
+        payload=ev.MessagePayload(new_id(), message),
+        id=new_id(),
         invocation_id=run.invocation_id,
         attempt=run.attempt,
     )

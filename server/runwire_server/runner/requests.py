@@ -1,15 +1,15 @@
 """What callers ask of the runner, already checked by the transport."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from functools import cache
-from uuid import uuid4
 
-from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
+from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey, new_id
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import NO_OPTIONS, Run, RunInput, RunOptions, RunState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class StartRequest:
     """Start a run. Empty app and agent names mean the default ones; empty ids are made.
 
@@ -49,7 +49,7 @@ def new_run(
         state=RunState.QUEUED,
         create_time=now,
         deadline=now + timedelta(seconds=request.deadline_seconds) if request.deadline_seconds else None,
-        invocation_id=uuid4().hex,
+        invocation_id=new_id(),
         owner=replica,
         fingerprint=request.fingerprint,
         input=replace(request.input, options=options),

@@ -3,9 +3,7 @@
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import uuid4
 
 from runwire_server.agents.agent import Agent
 from runwire_server.domain.errors import (
@@ -16,7 +14,8 @@ from runwire_server.domain.errors import (
     PreconditionError,
     UnavailableError,
 )
-from runwire_server.domain.ids import RunKey, SessionKey
+from runwire_server.domain.ids import RunKey, SessionKey, new_id
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import (
     NOBODY,
     CancelMode,
@@ -51,7 +50,7 @@ _CANCEL_MEMORY = timedelta(seconds=60)
 _FIND_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Started:
     """A run that was started; `live` is its handle. One that was known already has none: it was joined."""
 
@@ -120,7 +119,7 @@ class Runner:
         return await self._supervisor.finish("start-run", self._start(request, app, agent))
 
     async def _start(self, request: StartRequest, app: ServedApp, agent: Agent) -> Started:
-        key = RunKey(app.name, request.request_id or uuid4().hex)
+        key = RunKey(app.name, request.request_id or new_id())
         if request.request_id and (known := await self._known(key)) is not None:
             return await self._join(known, request, agent)
         if self._draining:
@@ -169,7 +168,7 @@ class Runner:
         self, app: ServedApp, request: StartRequest, now: datetime, *, is_nameless: bool
     ) -> tuple[SessionKey, bool]:
         """Return the run's session, and whether it is made for the run. A nameless one is not there yet."""
-        key = SessionKey(app.name, request.user_id, request.session_id or uuid4().hex)
+        key = SessionKey(app.name, request.user_id, request.session_id or new_id())
         if request.input.resume:
             return (await self._store.get_session(key)).key, False
         if is_nameless:

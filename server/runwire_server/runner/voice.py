@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from uuid import uuid4
 
 from runwire_server.agents.agent import Ask, Identity
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import JsonObject, Message
 from runwire_server.domain.errors import StaleMailError
+from runwire_server.domain.ids import new_id
 from runwire_server.domain.mail import Answer, Decision, Question, QuestionKind
 from runwire_server.domain.runs import Run
 from runwire_server.runner.journal import Journal
@@ -82,7 +82,7 @@ class Voice:
         known = {(q.kind, q.message_id, q.tool_call.id) for q in self.run.questions}
         questions = tuple(
             Question(
-                id=uuid4().hex,
+                id=new_id(),
                 kind=ask.kind,
                 tool_call=ask.tool_call,
                 message_id=ask.message_id,

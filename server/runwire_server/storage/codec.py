@@ -5,7 +5,6 @@ what a newer one wrote, and the other way round.
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from pydantic_core import to_json
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Part
 from runwire_server.domain.mail import RunMail
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import Run, RunInput
 
 _KINDS: dict[str, type[Any]] = {
@@ -41,7 +41,7 @@ _encode_plain = msgspec.json.Encoder().encode
 _NAMES = {payload_type: kind for kind, payload_type in _KINDS.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StoredEvent:
     """An event as text: the kind of its payload, the payload, and all else."""
 

@@ -21,6 +21,7 @@ from runwire_server.domain.content import JsonObject
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import RunMail
+from runwire_server.domain.record import record
 from runwire_server.domain.runs import CancelRequest, Run, RunState
 from runwire_server.domain.sessions import (
     EventQuery,
@@ -54,7 +55,7 @@ class RunFilter:
     states: frozenset[RunState] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Append:
     """What one append writes, all of it or nothing.
 

@@ -14,7 +14,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import Any
-from uuid import uuid4
 
 import grpc
 import grpc.aio
@@ -22,6 +21,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
 from runwire_server.domain.errors import HookError, RunwireError
+from runwire_server.domain.ids import new_id
 from runwire_server.transport.errors import error_to_status, internal_status, simple_status
 
 _logger = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def _status_of(method: str, error: Exception) -> grpc.Status:
         status = error_to_status(error)
         if status.code is not grpc.StatusCode.INTERNAL or isinstance(error, HookError):
             return status
-    error_id = uuid4().hex[:12]
+    error_id = new_id()[:12]
     _logger.error("%s failed (error %s)", method, error_id, exc_info=error)
     return internal_status(error_id)
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 from runwire_server.domain.content import clean_text
 from runwire_server.domain.errors import ModelError
+from runwire_server.domain.ids import new_id
 from runwire_server.models.model import ToolCallChunk
 
 
@@ -94,7 +94,7 @@ class CallAssembler:
     def _new_id(self, vendor_id: str) -> str:
         if vendor_id and all(call.id != vendor_id for call in self._calls):
             return vendor_id
-        return f"call_{uuid4().hex}"
+        return f"call_{new_id()}"
 
     def _chunks(self, changed: _Call, arguments: str) -> list[ToolCallChunk]:
         if changed.is_announced:

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from runwire_server.domain.errors import FencedError, NotFoundError, RunwireError, StaleMailError
 from runwire_server.domain.ids import RunKey
+from runwire_server.domain.record import record
 from runwire_server.domain.retention import Expiry
 from runwire_server.domain.runs import Run
 from runwire_server.domain.sessions import SessionEvent
@@ -55,7 +56,7 @@ class _Place:
     mail_version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PreparedAppend:
     """An append as rows. `talk` is what of it goes to the session, if anything does."""
 

@@ -1,7 +1,6 @@
 """What is said in many sessions, written with a few statements for all of them, in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import RunKey, SessionKey
+from runwire_server.domain.record import record
 from runwire_server.domain.sessions import SessionEvent
 from runwire_server.domain.state import Tier, split_delta
 from runwire_server.storage.codec import encode_event, encode_value
@@ -27,7 +27,7 @@ _KNOWN = select(session_events).where(
 _INSERT = insert(session_events)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Talk:
     """What goes to one session: rows of events without positions, and state for all tiers.
 

@@ -2,18 +2,18 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import ClauseElement, Connection, CursorResult, Dialect, Executable
 from sqlalchemy.sql.dml import UpdateBase
 
+from runwire_server.domain.record import record
 from runwire_server.domain.retention import Retention
 from runwire_server.storage.sql import direct
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Transaction:
     """`at` is the store's time, in microseconds since 1970. `is_real`: the database's own judges leases.
 
