@@ -112,6 +112,8 @@ class Usage:
         )
 
 
+NO_USAGE = Usage()
+
 _ERROR_CHARS_MAX = 1000
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from runwire_server.domain.content import JsonObject, Message, ToolCall, ToolResult, Usage
+from runwire_server.domain.content import NO_USAGE, JsonObject, Message, ToolCall, ToolResult, Usage
 from runwire_server.domain.mail import Decision
 from runwire_server.domain.record import record
 from runwire_server.domain.runs import Outcome, Run, RunError, RunOptions, RunState
@@ -126,7 +126,7 @@ class Completion:
     outcome: Outcome
     stop_reason: str
     error: RunError | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_USAGE
     message: Message | None = None
     state: JsonObject | None = None
     cancel_reason: str = ""

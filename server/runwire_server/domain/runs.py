@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from runwire_server.domain.content import JsonObject, Message, ToolSpec, Usage
+from runwire_server.domain.content import NO_USAGE, JsonObject, Message, ToolSpec, Usage
 from runwire_server.domain.errors import BusyError
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import NO_MAIL, Question, RunMail
@@ -200,7 +200,10 @@ class RunInput:
     messages: tuple[Message, ...] = ()
     resume: bool = False
     state_delta: JsonObject | None = None
-    options: RunOptions = field(default_factory=RunOptions)
+    options: RunOptions = NO_OPTIONS
+
+
+NO_INPUT = RunInput()
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -225,7 +228,7 @@ class Run:
     last_event_time: datetime | None = None
     end_time: datetime | None = None
     deadline: datetime | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_USAGE
     outcome: Outcome | None = None
     stop_reason: str = ""
     error: RunError | None = None
@@ -234,7 +237,7 @@ class Run:
     message: Message | None = None
     owner: ReplicaId = NOBODY
     fingerprint: str = ""
-    input: RunInput = field(default_factory=RunInput)
+    input: RunInput = NO_INPUT
     mail: RunMail = NO_MAIL
     questions: tuple[Question, ...] = ()
     due_time: datetime | None = None

@@ -13,12 +13,11 @@ _HOLD_SECONDS = 0.05
 
 
 class Held:
-    """Drafts that nobody has seen yet, each with its id, in order. `flush` is called when they have waited."""
+    """Drafts that nobody has seen yet, each with its id, in order."""
 
-    def __init__(self, flush: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self.ids: list[str] = []
         self.drafts: list[ev.Draft] = []
-        self._flush = flush
         self._timer: asyncio.TimerHandle | None = None
 
     def __bool__(self) -> bool:
@@ -36,12 +35,12 @@ class Held:
                 so_far = so_far + draft.payload.usage
         return so_far
 
-    def put(self, draft: ev.Draft) -> None:
-        """Take one more."""
+    def put(self, draft: ev.Draft, flush: Callable[[], None]) -> None:
+        """Take one more. `flush` is called when it has waited."""
         self.ids.append(new_id())
         self.drafts.append(draft)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_HOLD_SECONDS, self._time_out)
+            self._timer = asyncio.get_running_loop().call_later(_HOLD_SECONDS, self._time_out, flush)
 
     def drop(self, written: Iterable[ev.Event]) -> None:
         """Forget those that are in the log."""
@@ -60,10 +59,10 @@ class Held:
             self._timer.cancel()
             self._timer = None
 
-    def _time_out(self) -> None:
+    def _time_out(self, flush: Callable[[], None]) -> None:
         self._timer = None
         if self.ids:
-            self._flush()
+            flush()
 
 
 def is_answer(payload: ev.Payload) -> TypeGuard[ev.MessagePayload]:

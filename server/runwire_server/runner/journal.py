@@ -80,7 +80,7 @@ class Journal:
         self._is_closed = False
         # Whether nobody knows if the last write was done.
         self._is_unsure = False
-        self.held = Held(self._flush_soon)
+        self.held = Held()
         self.rounds = Rounds()
         self.message_ids: set[str] = set()
         self.finish_reason = ""
@@ -147,7 +147,7 @@ class Journal:
         """
         if self._plugins or self._hooks or self._is_closed:
             return False
-        self.held.put(draft)
+        self.held.put(draft, self._flush_soon)
         self._note_answer(draft.payload)
         return True
 

@@ -9,7 +9,7 @@ from runwire_server.domain.content import Message, Role
 from runwire_server.domain.ids import new_id
 from runwire_server.domain.mail import NO_MAIL
 from runwire_server.domain.record import record
-from runwire_server.domain.runs import Run, RunInput
+from runwire_server.domain.runs import NO_INPUT, Run
 from runwire_server.domain.sessions import (
     EVENTS_MAX,
     EventQuery,
@@ -121,7 +121,7 @@ def started_draft(run: Run, agent: Agent | None, *, session_created: bool = Fals
     selection = run.input.options.of_agent(run.agent_name).tools
     tools = own if selection is None else selection.names(own)
     payload = ev.RunStarted(
-        run=replace(run, input=RunInput(), fingerprint="", mail=NO_MAIL, questions=()),
+        run=replace(run, input=NO_INPUT, fingerprint="", mail=NO_MAIL, questions=()),
         options=run.input.options,
         tools=tools,
         session_created=session_created,

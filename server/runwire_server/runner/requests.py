@@ -1,12 +1,12 @@
 """What callers ask of the runner, already checked by the transport."""
 
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey, new_id
 from runwire_server.domain.record import record
-from runwire_server.domain.runs import NO_OPTIONS, Run, RunInput, RunOptions, RunState
+from runwire_server.domain.runs import NO_INPUT, NO_OPTIONS, Run, RunInput, RunOptions, RunState
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class StartRequest:
     session_id: str = ""
     request_id: str = ""
     agent_name: str = ""
-    input: RunInput = field(default_factory=RunInput)
+    input: RunInput = NO_INPUT
     fingerprint: str = ""
     deadline_seconds: float | None = None
 

@@ -67,6 +67,8 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def __init__(self, *, write_timeout_seconds: float = WRITE_TIMEOUT_SECONDS) -> None:
         self._write_timeout = write_timeout_seconds
+        # By method: gRPC asks for each call, and looks at what a handler is each time that one is made.
+        self._guarded_handlers: dict[str, Any] = {}
 
     async def intercept_service(
         self,
@@ -74,10 +76,17 @@ class Guard(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """Return the handler to use. See grpc.aio.ServerInterceptor."""
-        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        guarded = self._guarded_handlers.get(method)
+        if guarded is None:
+            guarded = self._guard(method, await continuation(handler_call_details))
+            if guarded is not None:
+                self._guarded_handlers[method] = guarded
+        return guarded
+
+    def _guard(self, method: str, handler: Any) -> Any:
         if handler is None or handler.request_streaming:
             return handler
-        method = handler_call_details.method
         inner = handler.unary_stream if handler.response_streaming else handler.unary_unary
         make = (
             grpc.unary_stream_rpc_method_handler

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from runwire_server.models.openai.connections import Connections
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 BASE_URL_DEFAULT = "https://api.openai.com/v1"
 _ERROR_BYTES_MAX = 65_536
 
@@ -95,7 +96,7 @@ class Endpoint:
     ) -> "aiohttp.ClientResponse":
         """Send the request, and return the answer with its body still to be read."""
         try:
-            data = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            data = _encode(body).encode()
         except (TypeError, ValueError) as error:
             raise ModelError("the request cannot be written as JSON", "MODEL_REJECTED") from error
         try:

@@ -28,11 +28,16 @@ class Silence:
             self._timer = self._loop.call_at(self._deadline, self._look)
 
     def close(self) -> None:
-        """Wait no longer."""
+        """Wait no longer, and let go of whoever would be told: those who hold each other are left to the collector."""
         self._timer.cancel()
+        self._fail = _tell_nobody
 
     def _look(self) -> None:
         if self._deadline <= self._loop.time():
             self._fail(TimeoutError("the server is silent"))
         else:
             self._timer = self._loop.call_at(self._deadline, self._look)
+
+
+def _tell_nobody(error: Exception) -> None:
+    pass
