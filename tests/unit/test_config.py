@@ -57,7 +57,7 @@ def test_every_option_is_described() -> None:
 
 def test_no_password_is_shown() -> None:
     config = Config(store="postgresql://u:hunter2@h/d")
-    service = Service("127.0.0.1:1", None, None)  # type: ignore[arg-type]
+    service = Service("127.0.0.1:1", None, None, None)  # type: ignore[arg-type]
 
     lines = _greeting(config, [App("a", [])], service)
 

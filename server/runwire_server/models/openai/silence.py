@@ -28,7 +28,7 @@ class Silence:
             self._timer = self._loop.call_at(self._deadline, self._look)
 
     def close(self) -> None:
-        """Wait no longer, and let go of whoever would be told: those who hold each other are left to the collector."""
+        """Wait no longer, and let go of whoever would be told: those who hold each other burden the collector."""
         self._timer.cancel()
         self._fail = _tell_nobody
 
