@@ -29,8 +29,11 @@ class Database(Protocol):
         """Run work that only reads. Each of its statements sees what was committed when it began."""
         ...
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run work in a transaction of its own. It goes on to its end when the caller is cancelled."""
+    async def write(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
+        """Run work in a transaction of its own. It goes on to its end when the caller is cancelled.
+
+        `is_short`: it writes a few rows, and reads about as many.
+        """
         ...
 
     async def append(self, write: Prepared) -> SessionEvent | None:

@@ -40,7 +40,7 @@ class ServerDatabase:
         """See Database."""
         return await self._finish(self._read(work))
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
         """See Database."""
         return await self._finish(self._transaction(work))
 

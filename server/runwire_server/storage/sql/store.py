@@ -67,7 +67,8 @@ class SqlStore:
         """See storage.port.SessionStore."""
         expiry = self._retention.session_expiry(ttl, now)
         return await self._write(
-            lambda t: sessions.create(t, key, state, now, expiry=expiry, display_name=display_name)
+            lambda t: sessions.create(t, key, state, now, expiry=expiry, display_name=display_name),
+            is_short=True,
         )
 
     async def get_or_create_session(
@@ -92,7 +93,7 @@ class SqlStore:
             except AlreadyExistsError:
                 return sessions.get(t, key), False
 
-        return await self._write(work)
+        return await self._write(work, is_short=True)
 
     async def get_session(self, key: SessionKey) -> Session:
         """See storage.port.SessionStore."""
@@ -204,12 +205,12 @@ class SqlStore:
         """See storage.port.RunStore."""
         if opening is None:
             created, is_new = await self._write(
-                lambda t: runs.create(t, run, must_be_first=must_be_first, claim=claim)
+                lambda t: runs.create(t, run, must_be_first=must_be_first, claim=claim), is_short=True
             )
         else:
             beginning = prepare(opening)
             expiry = self._retention.session_expiry(None, run.create_time)
-            created, is_new = await self._write(lambda t: begin(t, beginning, expiry))
+            created, is_new = await self._write(lambda t: begin(t, beginning, expiry), is_short=True)
         if is_new:
             # The run is there: what fails from here on must not look as if it were not.
             with suppress(UnavailableError):
@@ -256,7 +257,9 @@ class SqlStore:
         self, key: RunKey, owner: ReplicaId, *, attempt: int, now: datetime, in_turn: bool = True
     ) -> Run | None:
         """See storage.port.RunStore."""
-        return await self._write(lambda t: runs.claim(t, key, owner, attempt, now, in_turn=in_turn))
+        return await self._write(
+            lambda t: runs.claim(t, key, owner, attempt, now, in_turn=in_turn), is_short=True
+        )
 
     async def append(self, write: Append) -> None:
         """See storage.port.RunStore."""
@@ -334,5 +337,5 @@ class SqlStore:
     async def _read(self, work: Callable[[Transaction], T]) -> T:
         return await self._database.read(lambda c: work(self._transaction(c)))
 
-    async def _write(self, work: Callable[[Transaction], T]) -> T:
-        return await self._database.write(lambda c: work(self._transaction(c)))
+    async def _write(self, work: Callable[[Transaction], T], *, is_short: bool = False) -> T:
+        return await self._database.write(lambda c: work(self._transaction(c)), is_short=is_short)

@@ -1,0 +1,255 @@
+"""Who writes to an SQLite file: the event loop itself when that takes no time, else a thread.
+
+A commit in WAL mode does not wait for the disk, and costs less than handing it to a thread: two threads take the
+interpreter's lock from each other some thirty times a transaction, which is a third of what a run costs with it
+(docs/performance.md). So the loop does short writes, those that came in the same round in one transaction, but not
+
+- when each commit waits for the disk (synchronous=full), or the thread has anything to do;
+- when another process is writing: the thread waits for it;
+- for a while after one that took long, as on a disk that is overloaded.
+"""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import chain
+from typing import Any, cast
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from runwire_server.domain.errors import UnavailableError
+from runwire_server.storage.sql.append import Prepared
+from runwire_server.storage.sql.database import AppendAll
+from runwire_server.storage.sql.direct import driver_of, transaction
+from runwire_server.storage.sql.failures import failure
+
+ERRORS = (SQLAlchemyError, sqlite3.Error)
+_BATCH_MAX = 500
+_CLOSE_SECONDS = 10.0
+# What one round of the loop may have to write.
+_HERE_MAX = 50
+# A write of the loop that takes longer leaves the next ones to the thread, for so long.
+_LONG_SECONDS = 0.025
+_AVOID_SECONDS = 5.0
+# Copying what is in the WAL into the file waits for the disk, so the thread does it, after about as many pages as
+# SQLite would do it by itself.
+_CHECKPOINT_COMMITS = 100
+# So much more the loop may write meanwhile. Then it waits for the thread, or the log would grow without end.
+_LOG_COMMITS_MAX = 10 * _CHECKPOINT_COMMITS
+_CHECKPOINT_MILLISECONDS = 100
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A write that waits: an append, or any other work."""
+
+    work: Callable[[Connection], Any] | Prepared
+    future: asyncio.Future[Any]
+
+
+class _Order(Enum):
+    """What the thread is to do other than to write."""
+
+    CHECKPOINT = "checkpoint"
+    END = "end"
+
+
+_Done = tuple[_Job, Exception | None, Any]
+
+
+class _BusyError(Exception):
+    """Another connection is writing."""
+
+
+class Writer:
+    """Does all writes, in the order in which they came. `commit_count` counts its transactions.
+
+    `connection` returns one that only the calling thread uses; the loop's does not wait for locks. `may_write_here`:
+    commits do not wait for the disk.
+    """
+
+    def __init__(
+        self,
+        connection: Callable[[], Connection],
+        append_all: AppendAll,
+        *,
+        waiting_max: int,
+        may_write_here: bool,
+    ) -> None:
+        self.commit_count = 0
+        self._connection = connection
+        self._append_all = append_all
+        self._waiting_max = waiting_max
+        self._may_write_here = may_write_here
+        self._loop = asyncio.get_running_loop()
+        # Those that the loop writes in its next round.
+        self._soon: list[_Job] = []
+        # Bounded by _waiting_count, but for the two orders.
+        self._jobs: queue.SimpleQueue[_Job | _Order] = queue.SimpleQueue()
+        self._waiting_count = 0
+        self._avoid_until = 0.0
+        # How often the loop has committed since the last checkpoint, and whether the next one is on its way.
+        self._log_commits = 0
+        self._is_ordered = False
+        self._closed = asyncio.Event()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._write_jobs, name="sqlite-write", daemon=True)
+        self._thread.start()
+
+    async def write(self, work: Callable[[Connection], Any] | Prepared, *, is_short: bool) -> Any:
+        """Write it, and return its result once it is durable. Raises: what it raises; UnavailableError."""
+        if self._is_closing:
+            raise UnavailableError("the store is closed")
+        if self._waiting_count >= self._waiting_max:
+            raise UnavailableError(f"more than {self._waiting_max} writes are waiting")
+        job = _Job(work, self._loop.create_future())
+        if is_short and self._is_quick():
+            if not self._soon:
+                self._loop.call_soon(self._write_here)
+            self._soon.append(job)
+        else:
+            self._jobs.put(job)
+        self._waiting_count += 1
+        return await job.future
+
+    def _is_quick(self) -> bool:
+        """Whether a write in the loop would wait neither for the disk nor for the thread."""
+        return (
+            self._may_write_here
+            and self._waiting_count == len(self._soon) < _HERE_MAX
+            and self._log_commits < _LOG_COMMITS_MAX
+            and self._avoid_until <= self._loop.time()
+        )
+
+    async def close(self) -> None:
+        """Finish the writes that wait. Idempotent. Raises: UnavailableError when that takes too long."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._write_here()
+        self._jobs.put(_Order.END)
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._closed.wait()
+        except TimeoutError:
+            raise UnavailableError(f"the store did not close within {_CLOSE_SECONDS:.0f} seconds") from None
+
+    def join(self) -> None:
+        """Wait for the thread's end. To be called elsewhere than in the loop."""
+        self._thread.join(_CLOSE_SECONDS)
+
+    # In the loop
+
+    def _write_here(self) -> None:
+        groups, self._soon = _groups(self._soon), []
+        began = time.monotonic()
+        for number, group in enumerate(groups):
+            try:
+                done = self._done(group, is_patient=False)
+            except _BusyError:
+                for job in chain.from_iterable(groups[number:]):
+                    self._jobs.put(job)
+                break
+            self._deliver(done)
+            self._log_commits += 1
+        if time.monotonic() - began > _LONG_SECONDS:
+            self._avoid_until = self._loop.time() + _AVOID_SECONDS
+        if self._log_commits >= _CHECKPOINT_COMMITS and not self._is_ordered:
+            self._is_ordered = True
+            self._jobs.put(_Order.CHECKPOINT)
+
+    def _note_checkpoint(self) -> None:
+        self._log_commits, self._is_ordered = 0, False
+
+    def _deliver(self, done: Sequence[_Done]) -> None:
+        """Hand results to those who still wait for them."""
+        self._waiting_count -= len(done)
+        for job, refusal, result in done:
+            if job.future.done():
+                continue
+            if refusal is not None:
+                job.future.set_exception(refusal)
+            else:
+                job.future.set_result(result)
+
+    # In the thread
+
+    def _write_jobs(self) -> None:
+        while True:
+            taken = [self._jobs.get()]
+            while len(taken) < _BATCH_MAX and not self._jobs.empty():
+                taken.append(self._jobs.get())
+            for group in _groups([job for job in taken if isinstance(job, _Job)]):
+                self._loop.call_soon_threadsafe(self._deliver, self._done(group, is_patient=True))
+            if _Order.CHECKPOINT in taken:
+                self._checkpoint()
+                self._loop.call_soon_threadsafe(self._note_checkpoint)
+            if _Order.END in taken:
+                break
+        self._loop.call_soon_threadsafe(self._closed.set)
+
+    def _checkpoint(self) -> None:
+        """Copy what the log has into the file, so that the log begins anew: most of it while others write.
+
+        The rest keeps them waiting, so it has no time to wait for readers.
+        """
+        driver = cast(sqlite3.Connection, driver_of(self._connection()))
+        try:
+            (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            driver.execute(f"PRAGMA busy_timeout={_CHECKPOINT_MILLISECONDS}")
+            driver.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+            driver.execute(f"PRAGMA busy_timeout={patience}")
+        except sqlite3.Error:
+            return  # what is wrong with the file, the next write says, which has somebody to tell
+
+    # In either
+
+    def _done(self, group: Sequence[_Job], *, is_patient: bool) -> list[_Done]:
+        """Do writes in one transaction: appends, or a single other one. Raises: _BusyError unless patient."""
+        works = [job.work for job in group]
+        results: list[Any]
+        try:
+            connection = self._connection()
+            with transaction(connection, "BEGIN IMMEDIATE"):
+                if isinstance(works[0], Prepared):
+                    results = list(self._append_all(connection, cast(list[Prepared], works)))
+                else:
+                    results = [works[0](connection)]
+            self.commit_count += 1
+        except Exception as error:
+            if not is_patient and _is_busy(error):
+                raise _BusyError from error
+            # One each: an error that several tasks raise would collect the tracebacks of all.
+            is_ours = isinstance(works[0], Prepared) or isinstance(error, ERRORS)
+            return [(job, failure(error) if is_ours else error, None) for job in group]
+        if isinstance(works[0], Prepared):
+            return [
+                (job, one, None) if isinstance(one, Exception) else (job, None, one)
+                for job, one in zip(group, results, strict=True)
+            ]
+        return [(group[0], None, results[0])]
+
+
+def _groups(jobs: Iterable[_Job]) -> list[list[_Job]]:
+    """Return what goes into one transaction each, in order: appends that follow each other, or one other write."""
+    groups: list[list[_Job]] = []
+    for job in jobs:
+        is_append = isinstance(job.work, Prepared)
+        if is_append and groups and isinstance(groups[-1][0].work, Prepared):
+            groups[-1].append(job)
+        else:
+            groups.append([job])
+    return groups
+
+
+def _is_busy(error: Exception) -> bool:
+    return (
+        isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )
