@@ -56,13 +56,15 @@ async def test_the_loop_writes_what_is_short_unless_each_commit_waits_for_the_di
         assert await database.write(write) == THREAD
 
 
-async def test_what_comes_while_the_thread_works_waits_behind_it(tmp_path: Path) -> None:
+async def test_what_comes_while_the_thread_works_waits_for_it(tmp_path: Path) -> None:
     async with opened(tmp_path / "db") as database, asyncio.TaskGroup() as group:
-        long = group.create_task(database.write(lambda connection: write(connection, 0.1)))
-        await asyncio.sleep(0)
-        short = group.create_task(database.write(write, is_short=True))
-        assert (await long, await short) == (THREAD, THREAD)
-        assert await database.write(write, is_short=True) == LOOP
+        tasks = []
+        for is_short in (False, True, False, True, True):
+            tasks.append(group.create_task(database.write(lambda c: write(c, 0.05), is_short=is_short)))
+            await asyncio.sleep(0)
+        # Before the second long one, the short one goes to the thread, too: nothing is overtaken.
+        assert await asyncio.gather(*tasks) == [THREAD, THREAD, THREAD, LOOP, LOOP]
+    assert written(tmp_path / "db") == [THREAD, THREAD, THREAD, LOOP, LOOP]
 
 
 async def test_a_write_of_another_process_does_not_hold_up_the_loop(tmp_path: Path) -> None:
@@ -83,12 +85,12 @@ async def test_a_write_of_another_process_does_not_hold_up_the_loop(tmp_path: Pa
 async def test_after_a_write_that_took_long_the_thread_writes_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_writer, "_AVOID_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite_writer, "_AVOID_FACTOR", 3)
     async with opened(tmp_path / "db") as database:
-        slow = sqlite_writer._LONG_SECONDS * 2
+        slow = sqlite_writer._LONG_SECONDS * 1.5
         assert await database.write(lambda connection: write(connection, slow), is_short=True) == LOOP
         assert await database.write(write, is_short=True) == THREAD
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(slow * 6)
         assert await database.write(write, is_short=True) == LOOP
 
 

@@ -34,14 +34,15 @@ _BATCH_MAX = 500
 _CLOSE_SECONDS = 10.0
 # What one round of the loop may have to write.
 _HERE_MAX = 50
-# A write of the loop that takes longer leaves the next ones to the thread, for so long.
-_LONG_SECONDS = 0.025
-_AVOID_SECONDS = 5.0
+# After a round that took longer, the thread writes for so many times as long: at most a twentieth of the loop's time
+# goes into waiting for the disk.
+_LONG_SECONDS = 0.05
+_AVOID_FACTOR = 20
 # Copying what is in the WAL into the file waits for the disk, so the thread does it, after about as many pages as
 # SQLite would do it by itself.
-_CHECKPOINT_COMMITS = 100
+_CHECKPOINT_COMMITS = 500
 # So much more the loop may write meanwhile. Then it waits for the thread, or the log would grow without end.
-_LOG_COMMITS_MAX = 10 * _CHECKPOINT_COMMITS
+_LOG_COMMITS_MAX = 4 * _CHECKPOINT_COMMITS
 _CHECKPOINT_MILLISECONDS = 100
 
 
@@ -109,20 +110,25 @@ class Writer:
         if self._waiting_count >= self._waiting_max:
             raise UnavailableError(f"more than {self._waiting_max} writes are waiting")
         job = _Job(work, self._loop.create_future())
-        if is_short and self._is_quick():
-            if not self._soon:
-                self._loop.call_soon(self._write_here)
-            self._soon.append(job)
-        else:
-            self._jobs.put(job)
         self._waiting_count += 1
+        if is_short and self._is_quick():
+            self._soon.append(job)
+            if len(self._soon) == 1:
+                self._loop.call_soon(self._write_here)
+        else:
+            self._hand_over([*self._soon, job])
+            self._soon = []
         return await job.future
 
+    def _hand_over(self, jobs: Iterable[_Job]) -> None:
+        for job in jobs:
+            self._jobs.put(job)
+
     def _is_quick(self) -> bool:
-        """Whether a write in the loop would wait neither for the disk nor for the thread."""
+        """Whether a write in the loop would not wait for the disk, nor keep others waiting."""
         return (
             self._may_write_here
-            and self._waiting_count == len(self._soon) < _HERE_MAX
+            and len(self._soon) < _HERE_MAX
             and self._log_commits < _LOG_COMMITS_MAX
             and self._avoid_until <= self._loop.time()
         )
@@ -147,19 +153,20 @@ class Writer:
     # In the loop
 
     def _write_here(self) -> None:
+        if self._waiting_count > len(self._soon) and not self._is_closing:
+            return  # the thread comes first, and calls again
         groups, self._soon = _groups(self._soon), []
         began = time.monotonic()
         for number, group in enumerate(groups):
             try:
                 done = self._done(group, is_patient=False)
             except _BusyError:
-                for job in chain.from_iterable(groups[number:]):
-                    self._jobs.put(job)
+                self._hand_over(chain.from_iterable(groups[number:]))
                 break
             self._deliver(done)
             self._log_commits += 1
-        if time.monotonic() - began > _LONG_SECONDS:
-            self._avoid_until = self._loop.time() + _AVOID_SECONDS
+        if (took := time.monotonic() - began) > _LONG_SECONDS:
+            self._avoid_until = self._loop.time() + took * (1 + _AVOID_FACTOR)
         if self._log_commits >= _CHECKPOINT_COMMITS and not self._is_ordered:
             self._is_ordered = True
             self._jobs.put(_Order.CHECKPOINT)
@@ -177,6 +184,8 @@ class Writer:
                 job.future.set_exception(refusal)
             else:
                 job.future.set_result(result)
+        if self._soon and self._waiting_count == len(self._soon):
+            self._write_here()
 
     # In the thread
 
