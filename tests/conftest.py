@@ -21,7 +21,8 @@ grpc.aio.init_grpc_aio()
 _MAY_BLOCK = {
     # Migrations read files, on a loop of their own, which nobody else uses.
     "storage/sql/migrate.py": {"migrate", "status"},
-    # Short writes, as long as the disk is quick: the rules are at the top of that file.
+    # What is short, as long as the disk is quick: the rules are at the top of sqlite_writer.py.
+    "storage/sql/sqlite.py": {"_read_here"},
     "storage/sql/sqlite_writer.py": {"_write_here"},
     # asyncpg looks for a password file and for certificates when it connects. It takes microseconds.
     "asyncpg/connect_utils.py": {"_parse_connect_dsn_and_args"},

@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import Connection
 
 from runwire_server.domain.errors import UnavailableError
-from runwire_server.storage.sql import sqlite_writer
+from runwire_server.storage.sql import loop_time, sqlite_writer
 from runwire_server.storage.sql.direct import driver_of
 from runwire_server.storage.sql.sqlite import SqliteDatabase
 
-LOOP, THREAD = "MainThread", "sqlite-write"
+LOOP, THREAD, READER = "MainThread", "sqlite-write", "sqlite-read"
 
 
 @asynccontextmanager
@@ -40,6 +40,10 @@ def write(connection: Connection, seconds: float = 0.0, text: str = "") -> str:
     if seconds:
         time.sleep(seconds)
     return name
+
+
+def reader(_connection: Connection) -> str:
+    return threading.current_thread().name
 
 
 def written(path: Path) -> list[str]:
@@ -85,13 +89,16 @@ async def test_a_write_of_another_process_does_not_hold_up_the_loop(tmp_path: Pa
 async def test_after_a_write_that_took_long_the_thread_writes_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_writer, "_AVOID_FACTOR", 3)
+    monkeypatch.setattr(loop_time, "_AVOID_FACTOR", 3)
     async with opened(tmp_path / "db") as database:
-        slow = sqlite_writer._LONG_SECONDS * 1.5
+        slow = loop_time._LONG_SECONDS * 1.5
         assert await database.write(lambda connection: write(connection, slow), is_short=True) == LOOP
         assert await database.write(write, is_short=True) == THREAD
+        assert (await database.read(reader, is_short=True)).startswith(READER)
         await asyncio.sleep(slow * 6)
         assert await database.write(write, is_short=True) == LOOP
+        assert await database.read(reader, is_short=True) == LOOP
+        assert (await database.read(reader)).startswith(READER)
 
 
 async def test_writes_of_one_round_are_bounded_and_all_done(tmp_path: Path) -> None:

@@ -25,8 +25,11 @@ class Database(Protocol):
         """Whether writes come one after the other, each seeing all those before it."""
         ...
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run work that only reads. Each of its statements sees what was committed when it began."""
+    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
+        """Run work that only reads. Each of its statements sees what was committed when it began.
+
+        `is_short`: it reads at most some hundred rows, which it finds at once.
+        """
         ...
 
     async def write(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:

@@ -36,7 +36,7 @@ class ServerDatabase:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_closing = False
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
         """See Database."""
         return await self._finish(self._read(work))
 

@@ -22,6 +22,7 @@ from runwire_server.storage.sql.append import Prepared
 from runwire_server.storage.sql.database import AppendAll
 from runwire_server.storage.sql.direct import driver_of, transaction
 from runwire_server.storage.sql.failures import failure
+from runwire_server.storage.sql.loop_time import LoopTime
 from runwire_server.storage.sql.sqlite_writer import ERRORS, Writer
 
 T = TypeVar("T")
@@ -52,7 +53,8 @@ class SqliteDatabase:
         self._own.connection = here
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
         self._is_closing = False
-        self._writer = Writer(self._connection, append_all, **writing)
+        self._loop_time = LoopTime()
+        self._writer = Writer(self._connection, append_all, self._loop_time, **writing)
 
     @property
     def commit_count(self) -> int:
@@ -79,11 +81,17 @@ class SqliteDatabase:
         may_write_here = synchronous in {"normal", "off"}
         return cls(engine, here, append_all, waiting_max=waiting_max, may_write_here=may_write_here)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """See Database."""
+    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
+        """See Database. What is short is in memory, mostly, and costs less than handing it to a thread."""
         if self._is_closing:
             raise UnavailableError("the store is closed")
-        return await self._loop.run_in_executor(self._readers, self._read, work)
+        if not is_short or self._loop_time.is_short:
+            return await self._loop.run_in_executor(self._readers, self._read, work)
+        with self._loop_time.spent():
+            return self._read_here(work)
+
+    def _read_here(self, work: Callable[[Connection], T]) -> T:
+        return self._read(work)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         try:

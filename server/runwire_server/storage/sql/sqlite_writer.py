@@ -6,14 +6,13 @@ interpreter's lock from each other some thirty times a transaction, which is a t
 
 - when each commit waits for the disk (synchronous=full), or the thread has anything to do;
 - when another process is writing: the thread waits for it;
-- for a while after one that took long, as on a disk that is overloaded.
+- for a while after one that took long, as on a disk that is overloaded (loop_time.py).
 """
 
 import asyncio
 import queue
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -28,16 +27,13 @@ from runwire_server.storage.sql.append import Prepared
 from runwire_server.storage.sql.database import AppendAll
 from runwire_server.storage.sql.direct import driver_of, transaction
 from runwire_server.storage.sql.failures import failure
+from runwire_server.storage.sql.loop_time import LoopTime
 
 ERRORS = (SQLAlchemyError, sqlite3.Error)
 _BATCH_MAX = 500
 _CLOSE_SECONDS = 10.0
 # What one round of the loop may have to write.
 _HERE_MAX = 50
-# After a round that took longer, the thread writes for so many times as long: at most a twentieth of the loop's time
-# goes into waiting for the disk.
-_LONG_SECONDS = 0.05
-_AVOID_FACTOR = 20
 # Copying what is in the WAL into the file waits for the disk, so the thread does it, after about as many pages as
 # SQLite would do it by itself.
 _CHECKPOINT_COMMITS = 500
@@ -79,6 +75,7 @@ class Writer:
         self,
         connection: Callable[[], Connection],
         append_all: AppendAll,
+        loop_time: LoopTime,
         *,
         waiting_max: int,
         may_write_here: bool,
@@ -86,6 +83,7 @@ class Writer:
         self.commit_count = 0
         self._connection = connection
         self._append_all = append_all
+        self._loop_time = loop_time
         self._waiting_max = waiting_max
         self._may_write_here = may_write_here
         self._loop = asyncio.get_running_loop()
@@ -94,7 +92,6 @@ class Writer:
         # Bounded by _waiting_count, but for the two orders.
         self._jobs: queue.SimpleQueue[_Job | _Order] = queue.SimpleQueue()
         self._waiting_count = 0
-        self._avoid_until = 0.0
         # How often the loop has committed since the last checkpoint, and whether the next one is on its way.
         self._log_commits = 0
         self._is_ordered = False
@@ -130,7 +127,7 @@ class Writer:
             self._may_write_here
             and len(self._soon) < _HERE_MAX
             and self._log_commits < _LOG_COMMITS_MAX
-            and self._avoid_until <= self._loop.time()
+            and not self._loop_time.is_short
         )
 
     async def close(self) -> None:
@@ -156,17 +153,15 @@ class Writer:
         if self._waiting_count > len(self._soon) and not self._is_closing:
             return  # the thread comes first, and calls again
         groups, self._soon = _groups(self._soon), []
-        began = time.monotonic()
-        for number, group in enumerate(groups):
-            try:
-                done = self._done(group, is_patient=False)
-            except _BusyError:
-                self._hand_over(chain.from_iterable(groups[number:]))
-                break
-            self._deliver(done)
-            self._log_commits += 1
-        if (took := time.monotonic() - began) > _LONG_SECONDS:
-            self._avoid_until = self._loop.time() + took * (1 + _AVOID_FACTOR)
+        with self._loop_time.spent():
+            for number, group in enumerate(groups):
+                try:
+                    done = self._done(group, is_patient=False)
+                except _BusyError:
+                    self._hand_over(chain.from_iterable(groups[number:]))
+                    break
+                self._deliver(done)
+                self._log_commits += 1
         if self._log_commits >= _CHECKPOINT_COMMITS and not self._is_ordered:
             self._is_ordered = True
             self._jobs.put(_Order.CHECKPOINT)

@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 _POLL_SECONDS = 0.1
 _CLEAN_ROWS = 50
+_SHORT_ROWS = 200
 
 
 class SqlStore:
@@ -82,7 +83,7 @@ class SqlStore:
     ) -> tuple[Session, bool]:
         """See storage.port.SessionStore."""
         # Mostly it is there, and reading is cheaper than a transaction.
-        found = await self._read(lambda t: sessions.find(t, key))
+        found = await self._read(lambda t: sessions.find(t, key), is_short=True)
         if found is not None:
             return found, False
         expiry = self._retention.session_expiry(ttl, now)
@@ -97,7 +98,7 @@ class SqlStore:
 
     async def get_session(self, key: SessionKey) -> Session:
         """See storage.port.SessionStore."""
-        return await self._read(lambda t: sessions.get(t, key))
+        return await self._read(lambda t: sessions.get(t, key), is_short=True)
 
     async def list_sessions(
         self, app_name: str, user_id: str, *, limit: int, cursor: str | None = None
@@ -145,7 +146,9 @@ class SqlStore:
 
     async def list_session_events(self, key: SessionKey, query: EventQuery) -> list[SessionEvent]:
         """See storage.port.SessionEventStore."""
-        return await self._read(lambda t: events.list_events(t, key, query))
+        return await self._read(
+            lambda t: events.list_events(t, key, query), is_short=query.limit <= _SHORT_ROWS
+        )
 
     async def find_session_event(self, key: SessionKey, event_id: str) -> SessionEvent | None:
         """See storage.port.SessionEventStore."""
@@ -230,7 +233,7 @@ class SqlStore:
 
     async def get_run(self, key: RunKey) -> Run:
         """See storage.port.RunStore."""
-        return await self._read(lambda t: runs.get(t, key))
+        return await self._read(lambda t: runs.get(t, key), is_short=True)
 
     async def list_runs(self, wanted: RunFilter, *, limit: int, cursor: str | None = None) -> Page[Run]:
         """See storage.port.RunStore."""
@@ -267,7 +270,9 @@ class SqlStore:
 
     async def list_run_events(self, key: RunKey, *, after: int, limit: int) -> list[Event]:
         """See storage.port.RunStore."""
-        return await self._read(lambda t: runs.list_events(t, key, after, limit))
+        return await self._read(
+            lambda t: runs.list_events(t, key, after, limit), is_short=limit <= _SHORT_ROWS
+        )
 
     async def delete_runs_ended_before(self, end_time: datetime, *, limit: int) -> int:
         """See storage.port.RunStore."""
@@ -299,7 +304,7 @@ class SqlStore:
     async def wait(self, key: RunKey, *, after: int, timeout_seconds: float) -> None:
         """See storage.port.LiveStore. The writer may be another process, so this looks again and again."""
         deadline = asyncio.get_running_loop().time() + timeout_seconds
-        while not await self._read(lambda t: runs.has_events(t, key, after)):
+        while not await self._read(lambda t: runs.has_events(t, key, after), is_short=True):
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 return
@@ -334,8 +339,8 @@ class SqlStore:
         """See storage.port.Store."""
         await self._database.close()
 
-    async def _read(self, work: Callable[[Transaction], T]) -> T:
-        return await self._database.read(lambda c: work(self._transaction(c)))
+    async def _read(self, work: Callable[[Transaction], T], *, is_short: bool = False) -> T:
+        return await self._database.read(lambda c: work(self._transaction(c)), is_short=is_short)
 
     async def _write(self, work: Callable[[Transaction], T], *, is_short: bool = False) -> T:
         return await self._database.write(lambda c: work(self._transaction(c)), is_short=is_short)
