@@ -1,9 +1,9 @@
 """Reading less often when there is more to do than time to do it.
 
 A read costs the same for one token as for fifty, and so does the message that goes out for it. When the loop is busy
-or late, connections rest after a read: what comes meanwhile is read, and sent on, at once. The loop's rounds get short
-again. That matters most to new calls, of which gRPC accepts one a round: with 1,000 runs at 50 tokens/s, hundreds
-were never accepted (measured). While the loop has time there is no rest, and no token waits.
+or late, connections rest after a read: what comes meanwhile is read, and sent on, at once. The loop's rounds get
+short again. That matters most to new calls, of which gRPC accepts one a round: with 1,000 runs at 50 tokens/s,
+hundreds were never accepted (measured). While the loop has time there is no rest, and no token waits.
 """
 
 import asyncio
