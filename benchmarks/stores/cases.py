@@ -106,8 +106,10 @@ class _Batches:
     """Watches how many appends the store puts into each commit, so that the bare driver can do the same."""
 
     def __init__(self, store: Any) -> None:
-        # SQL stores batch in their database, Redis in the store itself.
-        self._owner = store._database if hasattr(store._database, "_append_all") else store._appends
+        # Servers of SQL batch in their database, SQLite in its writer, Redis in a part of the store.
+        database = store._database
+        owners = (database, getattr(database, "_writer", None), getattr(store, "_appends", None))
+        self._owner = next(one for one in owners if hasattr(one, "_append_all") or hasattr(one, "_write"))
         self._name = "_append_all" if hasattr(self._owner, "_append_all") else "_write"
         self._original = getattr(self._owner, self._name)
         setattr(self._owner, self._name, self._noted)

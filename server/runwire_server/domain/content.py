@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from runwire_server.domain.record import record
-
 JsonObject = Mapping[str, Any]
 
 
@@ -90,7 +88,7 @@ class ToolSpec:
     parameters: JsonObject = field(default_factory=dict)
 
 
-@record(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens used. Zero means none were reported."""
 

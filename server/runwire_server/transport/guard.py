@@ -67,8 +67,8 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def __init__(self, *, write_timeout_seconds: float = WRITE_TIMEOUT_SECONDS) -> None:
         self._write_timeout = write_timeout_seconds
-        # By method: gRPC asks for each call, and looks at what a handler is each time that one is made.
-        self._guarded_handlers: dict[str, Any] = {}
+        # By method, with what they guard: gRPC asks for each call, and looks at each handler that is made.
+        self._guarded_handlers: dict[str, tuple[Any, Any]] = {}
 
     async def intercept_service(
         self,
@@ -77,11 +77,11 @@ class Guard(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Return the handler to use. See grpc.aio.ServerInterceptor."""
         method = handler_call_details.method
-        guarded = self._guarded_handlers.get(method)
-        if guarded is None:
-            guarded = self._guard(method, await continuation(handler_call_details))
-            if guarded is not None:
-                self._guarded_handlers[method] = guarded
+        handler = await continuation(handler_call_details)
+        known, guarded = self._guarded_handlers.get(method, (None, None))
+        if handler is not known:
+            guarded = self._guard(method, handler)
+            self._guarded_handlers[method] = (handler, guarded)
         return guarded
 
     def _guard(self, method: str, handler: Any) -> Any:

@@ -358,6 +358,15 @@ BURSTS: dict[str, list[bytes]] = {
         b'{"object":"error","message":"no","choices":[{"delta":{"content":"c"}}]}',
         b'{"choices":[{"delta":{"content":"d"}}]}',
     ],
+    "two halves of a chunk, which a comma joins": [
+        b'{"id":"i","model":"m","choices":[{"delta":{"content":"a"}}]}',
+        b'{"choices":[{"delta":{"content":"b"}}]',
+        b'"object":""}',
+    ],
+    "two chunks in an event": [
+        b'{"id":"i","model":"m","choices":[{"delta":{"content":"a"}}]}',
+        b'{"choices":[{"delta":{"content":"b"}}]},{"choices":[{"delta":{"content":"c"}}]}',
+    ],
     "what is no JSON": [
         b'{"id":"i","model":"m","choices":[{"delta":{"content":"a"}}]}',
         b'{"choices":[{"delta":{"content":"b"}}]}',

@@ -36,6 +36,7 @@ def test_every_split_gives_the_same(size: int) -> None:
         b"\r\nhello",
         b"1234567890123456789\r\n",
         b"data: this is no chunk at all\n\n",
+        b"0x5\r\nhello\r\n",
     ],
 )
 def test_what_is_not_plain_is_passed_on_as_it_came(odd: bytes, size: int) -> None:
@@ -55,6 +56,15 @@ def test_many_chunks_in_one_read_are_taken_together(size: int) -> None:
     assert read(MANY + BODY + MANY + LAST, size) == (b"".join(LINES) + TEXT + b"".join(LINES), LAST)
 
 
-@pytest.mark.parametrize("odd", [b"+5\r\nhello\r\n", b"6\r\nhello\r\n", b"five\r\nhello\r\n"])
+@pytest.mark.parametrize(
+    "odd", [b"+5\r\nhello\r\n", b"6\r\nhello\r\n", b"0x5\r\nhello\r\n", b"%017x\r\nhello\r\n" % 5]
+)
 def test_what_is_not_plain_is_found_among_many_chunks(odd: bytes) -> None:
     assert read(MANY + odd + MANY, 10_000) == (b"".join(LINES), odd + MANY)
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_a_chunk_that_is_longer_than_it_says_is_passed_on_wherever_it_is_split(size: int) -> None:
+    content, rest = read(b"2\r\nabXY3\r\ncde\r\n", size)
+    assert content in {b"", b"ab"}
+    assert rest in {b"2\r\nabXY3\r\ncde\r\n", b"XY3\r\ncde\r\n"}

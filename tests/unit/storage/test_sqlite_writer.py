@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,10 @@ async def test_what_comes_while_the_thread_works_waits_for_it(tmp_path: Path) ->
     async with opened(tmp_path / "db") as database, asyncio.TaskGroup() as group:
         tasks = []
         for is_short in (False, True, False, True, True):
-            tasks.append(group.create_task(database.write(lambda c: write(c, 0.05), is_short=is_short)))
+            seconds = 0.0 if is_short else 0.05
+            tasks.append(
+                group.create_task(database.write(partial(write, seconds=seconds), is_short=is_short))
+            )
             await asyncio.sleep(0)
         # Before the second long one, the short one goes to the thread, too: nothing is overtaken.
         assert await asyncio.gather(*tasks) == [THREAD, THREAD, THREAD, LOOP, LOOP]
@@ -128,20 +132,61 @@ async def test_what_was_asked_before_the_store_closes_is_written(tmp_path: Path)
         tasks = [asyncio.ensure_future(database.write(write, is_short=True)) for _ in range(3)]
         await asyncio.sleep(0)
         await database.close()
-        assert await asyncio.gather(*tasks) == [LOOP] * 3
+        names = await asyncio.gather(*tasks)
         with pytest.raises(UnavailableError, match="closed"):
             await database.write(write, is_short=True)
-    assert written(tmp_path / "db") == [LOOP] * 3
+    assert len(names) == 3
+    assert written(tmp_path / "db") == names
 
 
 async def test_the_log_that_the_loop_writes_is_copied_into_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_writer, "_CHECKPOINT_COMMITS", 20)
-    monkeypatch.setattr(sqlite_writer, "_LOG_COMMITS_MAX", 200)
     text = "x" * 20_000
     async with opened(tmp_path / "db") as database:
         for _ in range(2000):
             await database.write(lambda connection: write(connection, text=text), is_short=True)
         size = (tmp_path / "db-wal").stat().st_size
     assert size < 1000 * len(text)
+
+
+async def test_a_round_of_the_loop_ends_in_time(tmp_path: Path) -> None:
+    slow = sqlite_writer._ROUND_SECONDS / 2
+    async with opened(tmp_path / "db") as database:
+        names = await asyncio.gather(
+            *(database.write(lambda connection: write(connection, slow), is_short=True) for _ in range(8))
+        )
+        assert names.count(LOOP) <= 3
+    assert written(tmp_path / "db") == names
+
+
+async def test_an_error_of_the_driver_that_has_no_code_is_an_answer(tmp_path: Path) -> None:
+    def read_what_is_no_text(connection: Connection) -> None:
+        driver = driver_of(connection)
+        assert driver is not None
+        driver.execute("SELECT CAST(x'ff' AS TEXT)").fetchall()
+
+    async with opened(tmp_path / "db") as database:
+        with pytest.raises(UnavailableError):
+            await database.write(read_what_is_no_text, is_short=True)
+        with pytest.raises(UnavailableError):
+            await database.read(read_what_is_no_text, is_short=True)
+        assert await database.write(write, is_short=True) == LOOP
+
+
+async def test_the_thread_outlives_a_checkpoint_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> Connection:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(sqlite_writer, "_CHECKPOINT_COMMITS", 1)
+    async with opened(tmp_path / "db") as database:
+        with monkeypatch.context() as context:
+            context.setattr(database._engine, "connect", refuse)
+            for _ in range(3):
+                await database.write(write, is_short=True)
+                await asyncio.sleep(0.05)
+        assert await database.write(write) == THREAD
+        assert await database.write(write, is_short=True) == LOOP

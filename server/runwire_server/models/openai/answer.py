@@ -67,7 +67,7 @@ class AnswerReader:
                     has_looked = True
                     at += self._take_plain(payloads[at:], chunks)
                     continue
-                texts = plain_texts(payloads[at]) if self.has_names else None
+                texts = plain_texts(payloads[at], 1) if self.has_names else None
                 if texts is None:
                     chunks.extend(self.take(parsed(payloads[at])))
                 else:
@@ -80,7 +80,7 @@ class AnswerReader:
     def _take_plain(self, payloads: Sequence[bytes], chunks: list[Chunk]) -> int:
         """Take all of them, or all but the two that end an answer, if they are plain. Return how many."""
         for count in (len(payloads), len(payloads) - 2):
-            if count > 1 and (texts := plain_texts(b",".join(payloads[:count]))) is not None:
+            if count > 1 and (texts := plain_texts(b",".join(payloads[:count]), count)) is not None:
                 self._take_text(*texts, chunks)
                 return count
         return 0

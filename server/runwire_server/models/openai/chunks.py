@@ -1,7 +1,9 @@
 """The chunks of an HTTP/1.1 body (RFC 9112 §7.1), taken apart. Pure."""
 
-# A size of 16 digits and its line end; whoever sends more has an extension to say.
-_HEAD_BYTES_MAX = 18
+_DIGITS_MAX = 16
+# A size and its line end; whoever sends more has an extension to say.
+_HEAD_BYTES_MAX = _DIGITS_MAX + 2
+_DIGITS = b"0123456789abcdefABCDEF"
 # Up to here one chunk after the other is cheaper.
 _FEW_BYTES = 1024
 
@@ -24,6 +26,8 @@ class ChunkReader:
         at = 0
         if self._left or self._line_end:
             at = self._finish(data, pieces)
+            if at < 0:
+                return b"".join(pieces), data[~at:]
         elif self._head:
             data = self._head + data
             self._head = b""
@@ -45,34 +49,32 @@ class ChunkReader:
             self._head = data[at:]
             return len(data)
         digits = data[at:line_end]
-        if not digits.isalnum():
+        if not digits or digits.translate(None, _DIGITS):
             return -1
-        try:
-            size = int(digits, 16)
-        except ValueError:
-            return -1
+        size = int(digits, 16)
         if not size:
             return -1
         begin = line_end + 2
         end = begin + size
+        if not b"\r\n".startswith(data[end : end + 2]):
+            return -1
         pieces.append(data[begin:end])
         if end + 2 > len(data):
             self._left = max(end - len(data), 0)
             self._line_end = min(end + 2 - len(data), 2)
             return len(data)
-        return end + 2 if data.startswith(b"\r\n", end) else self._undo(pieces)
-
-    def _undo(self, pieces: list[bytes]) -> int:
-        pieces.pop()
-        return -1
+        return end + 2
 
     def _finish(self, data: bytes, pieces: list[bytes]) -> int:
-        """Take the rest of the chunk that the last bytes began. Return where it ends."""
+        """Take the rest of the chunk that the last bytes began. Return where it ends; ~that: its line goes on."""
         content = data[: self._left]
         if content:
             pieces.append(content)
         self._left -= len(content)
         skipped = min(self._line_end, len(data) - len(content))
+        expected = b"\r\n"[2 - self._line_end :][:skipped]
+        if data[len(content) : len(content) + skipped] != expected:
+            return ~len(content)
         self._line_end -= skipped
         return len(content) + skipped
 
@@ -86,12 +88,11 @@ def _whole_chunks(data: bytes, at: int, pieces: list[bytes]) -> int:
         # The last chunk, and what follows it.
         count = contents.index(b"")
         del sizes[count:], contents[count:]
-    if not b"".join(sizes).isalnum():
+    if not all(sizes) or len(max(sizes, key=len, default=b"")) > _DIGITS_MAX:
         return at
-    try:
-        lengths = [int(size, 16) for size in sizes]
-    except ValueError:
+    if b"".join(sizes).translate(None, _DIGITS):
         return at
+    lengths = [int(size, 16) for size in sizes]
     if lengths != [len(content) for content in contents]:
         return at
     pieces += contents

@@ -53,18 +53,21 @@ def plain_read(data: bytes) -> tuple[str, str] | None:
             pass
         else:
             return delta.reasoning_content or delta.reasoning or "", delta.content or ""
-    return plain_texts(data[6:-2].replace(b"\n\ndata: ", b","))
+    count = data.count(b"\n\ndata: ") + 1
+    return plain_texts(data[6:-2].replace(b"\n\ndata: ", b","), count)
 
 
-def plain_texts(payloads: bytes) -> tuple[str, str] | None:
-    """Return the reasoning and the text of chunks, commas between them, that hold nothing else, reasoning first.
+def plain_texts(payloads: bytes, count: int) -> tuple[str, str] | None:
+    """Return the reasoning and the text of so many chunks, with commas between them, that hold nothing else.
 
-    None for all others, broken ones too.
+    None for all others, broken ones and reasoning after text too.
     """
     try:
         pieces = _decode(b"[%b]" % payloads)
     except (ValueError, RecursionError):
         return None
+    if len(pieces) != count:
+        return None  # a comma of theirs, or half a chunk each
     reasoning: list[str] = []
     text: list[str] = []
     for piece in pieces:

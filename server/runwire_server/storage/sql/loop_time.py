@@ -4,15 +4,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LONG_SECONDS = 0.05
+_LONG_SECONDS = 0.01
 _AVOID_FACTOR = 20
 
 
 class LoopTime:
     """What is done in the loop because it is quick, and not when it turns out not to be.
 
-    After work that took more than 50 ms, `is_short` is true for 20 times as long: whatever the disk does, at most a
-    twentieth of the loop's time goes into waiting for it.
+    After work that took more than 10 ms, `is_short` is true for 20 times as long: of waits for a slow disk that are
+    longer than that, the loop has at most a twentieth of its time.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""SQLite: one connection writes at a time (sqlite_writer.py), a few threads read.
+"""SQLite: one connection writes at a time (sqlite_writer.py), the loop and a few threads read.
 
 Appends are group-committed: what has come in while a commit was under way goes into the next one. WAL: what was
 committed survives a kill -9 of the process; with synchronous=full a power failure, too.
@@ -23,7 +23,7 @@ from runwire_server.storage.sql.database import AppendAll
 from runwire_server.storage.sql.direct import driver_of, transaction
 from runwire_server.storage.sql.failures import failure
 from runwire_server.storage.sql.loop_time import LoopTime
-from runwire_server.storage.sql.sqlite_writer import ERRORS, Writer
+from runwire_server.storage.sql.sqlite_writer import ERRORS, Writer, is_busy
 
 T = TypeVar("T")
 
@@ -87,19 +87,27 @@ class SqliteDatabase:
             raise UnavailableError("the store is closed")
         if not is_short or self._loop_time.is_short:
             return await self._loop.run_in_executor(self._readers, self._read, work)
-        with self._loop_time.spent():
-            return self._read_here(work)
-
-    def _read_here(self, work: Callable[[Connection], T]) -> T:
-        return self._read(work)
+        try:
+            with self._loop_time.spent():
+                return self._read_here(work)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise failure(error) from error
+        except ERRORS as error:
+            raise failure(error) from error
+        # Another process died, and its log is being read: the thread waits for that.
+        return await self._loop.run_in_executor(self._readers, self._read, work)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         try:
-            connection = self._connection()
-            with transaction(connection, "BEGIN"):
-                return work(connection)
+            return self._read_here(work)
         except ERRORS as error:
             raise failure(error) from error
+
+    def _read_here(self, work: Callable[[Connection], T]) -> T:
+        connection = self._connection()
+        with transaction(connection, "BEGIN"):
+            return work(connection)
 
     def _connection(self) -> Connection:
         """Return the calling thread's own connection."""
@@ -171,7 +179,7 @@ def make_engine(
 
 
 def _connect_impatiently(engine: Engine) -> Connection:
-    """Return a connection that waits neither for locks nor for the disk: checkpoints are others'."""
+    """Return a connection that does not wait for locks, nor for checkpoints: they are others'."""
     connection = engine.connect()
     driver = cast(sqlite3.Connection, driver_of(connection))
     driver.execute("PRAGMA busy_timeout=0")

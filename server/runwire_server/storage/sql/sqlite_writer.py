@@ -2,7 +2,7 @@
 
 A commit in WAL mode does not wait for the disk, and costs less than handing it to a thread: two threads take the
 interpreter's lock from each other some thirty times a transaction, which is a third of what a run costs with it
-(docs/performance.md). So the loop does short writes, those that came in the same round in one transaction, but not
+(docs/performance.md). So the loop does short writes, appends of the same round in one transaction, but not
 
 - when each commit waits for the disk (synchronous=full), or the thread has anything to do;
 - when another process is writing: the thread waits for it;
@@ -10,9 +10,11 @@ interpreter's lock from each other some thirty times a transaction, which is a t
 """
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -28,17 +30,22 @@ from runwire_server.storage.sql.database import AppendAll
 from runwire_server.storage.sql.direct import driver_of, transaction
 from runwire_server.storage.sql.failures import failure
 from runwire_server.storage.sql.loop_time import LoopTime
+from runwire_server.storage.sql.talking import Talk
 
+_logger = logging.getLogger(__name__)
 ERRORS = (SQLAlchemyError, sqlite3.Error)
 _BATCH_MAX = 500
 _CLOSE_SECONDS = 10.0
-# What one round of the loop may have to write.
+# What one round of the loop may have to write, for how long, and how large an append.
 _HERE_MAX = 50
-# Copying what is in the WAL into the file waits for the disk, so the thread does it, after about as many pages as
-# SQLite would do it by itself.
+_ROUND_SECONDS = 0.01
+_SHORT_CHARS_MAX = 100_000
+# Copying what is in the WAL into the file waits for the disk, so the thread does it, after so many commits, or
+# characters, of the loop.
 _CHECKPOINT_COMMITS = 500
+_CHECKPOINT_CHARS = 4_194_304
 # So much more the loop may write meanwhile. Then it waits for the thread, or the log would grow without end.
-_LOG_COMMITS_MAX = 4 * _CHECKPOINT_COMMITS
+_LOG_FACTOR_MAX = 4
 _CHECKPOINT_MILLISECONDS = 100
 
 
@@ -92,8 +99,8 @@ class Writer:
         # Bounded by _waiting_count, but for the two orders.
         self._jobs: queue.SimpleQueue[_Job | _Order] = queue.SimpleQueue()
         self._waiting_count = 0
-        # How often the loop has committed since the last checkpoint, and whether the next one is on its way.
-        self._log_commits = 0
+        # What the loop has written since the last checkpoint, in checkpoints, and whether the next is on its way.
+        self._log_share = 0.0
         self._is_ordered = False
         self._closed = asyncio.Event()
         self._is_closing = False
@@ -108,7 +115,7 @@ class Writer:
             raise UnavailableError(f"more than {self._waiting_max} writes are waiting")
         job = _Job(work, self._loop.create_future())
         self._waiting_count += 1
-        if is_short and self._is_quick():
+        if is_short and self._is_quick(work):
             self._soon.append(job)
             if len(self._soon) == 1:
                 self._loop.call_soon(self._write_here)
@@ -121,12 +128,13 @@ class Writer:
         for job in jobs:
             self._jobs.put(job)
 
-    def _is_quick(self) -> bool:
+    def _is_quick(self, work: Callable[[Connection], Any] | Prepared) -> bool:
         """Whether a write in the loop would not wait for the disk, nor keep others waiting."""
         return (
             self._may_write_here
             and len(self._soon) < _HERE_MAX
-            and self._log_commits < _LOG_COMMITS_MAX
+            and self._log_share < _LOG_FACTOR_MAX
+            and _chars(work) <= _SHORT_CHARS_MAX
             and not self._loop_time.is_short
         )
 
@@ -135,7 +143,8 @@ class Writer:
         if self._is_closing:
             return
         self._is_closing = True
-        self._write_here()
+        self._hand_over(self._soon)
+        self._soon = []
         self._jobs.put(_Order.END)
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
@@ -150,24 +159,28 @@ class Writer:
     # In the loop
 
     def _write_here(self) -> None:
-        if self._waiting_count > len(self._soon) and not self._is_closing:
+        if self._waiting_count > len(self._soon):
             return  # the thread comes first, and calls again
         groups, self._soon = _groups(self._soon), []
-        with self._loop_time.spent():
-            for number, group in enumerate(groups):
-                try:
-                    done = self._done(group, is_patient=False)
-                except _BusyError:
-                    self._hand_over(chain.from_iterable(groups[number:]))
-                    break
+        until = time.monotonic() + _ROUND_SECONDS
+        try:
+            while groups and time.monotonic() < until:
+                with self._loop_time.spent():
+                    done = self._done(groups[0], is_patient=False)
+                del groups[0]
+                self._log_share += 1 / _CHECKPOINT_COMMITS
+                self._log_share += sum(_chars(job.work) for job, _, _ in done) / _CHECKPOINT_CHARS
                 self._deliver(done)
-                self._log_commits += 1
-        if self._log_commits >= _CHECKPOINT_COMMITS and not self._is_ordered:
+        except _BusyError:
+            pass  # the thread waits until it may write
+        finally:
+            self._hand_over(chain.from_iterable(groups))
+        if self._log_share >= 1 and not self._is_ordered:
             self._is_ordered = True
             self._jobs.put(_Order.CHECKPOINT)
 
     def _note_checkpoint(self) -> None:
-        self._log_commits, self._is_ordered = 0, False
+        self._log_share, self._is_ordered = 0.0, False
 
     def _deliver(self, done: Sequence[_Done]) -> None:
         """Hand results to those who still wait for them."""
@@ -203,42 +216,61 @@ class Writer:
 
         The rest keeps them waiting, so it has no time to wait for readers.
         """
-        driver = cast(sqlite3.Connection, driver_of(self._connection()))
         try:
-            (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+            driver = cast(sqlite3.Connection, driver_of(self._connection()))
             driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
             driver.execute(f"PRAGMA busy_timeout={_CHECKPOINT_MILLISECONDS}")
-            driver.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
-            driver.execute(f"PRAGMA busy_timeout={patience}")
-        except sqlite3.Error:
-            return  # what is wrong with the file, the next write says, which has somebody to tell
+            try:
+                driver.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={patience}")
+            self._begin_log(driver)
+        except Exception as error:  # noqa: BLE001 -- boundary: the writer's thread must outlive it
+            _logger.warning("SQLite's log could not be copied into the file: %s", error)
+
+    def _begin_log(self, driver: sqlite3.Connection) -> None:
+        """Make the first commit after a checkpoint, which waits for the disk. It changes nothing."""
+        (version,) = driver.execute("PRAGMA user_version").fetchone()
+        driver.execute("BEGIN IMMEDIATE")
+        driver.execute(f"PRAGMA user_version={version}")
+        driver.execute("COMMIT")
 
     # In either
 
     def _done(self, group: Sequence[_Job], *, is_patient: bool) -> list[_Done]:
         """Do writes in one transaction: appends, or a single other one. Raises: _BusyError unless patient."""
         works = [job.work for job in group]
-        results: list[Any]
         try:
             connection = self._connection()
             with transaction(connection, "BEGIN IMMEDIATE"):
                 if isinstance(works[0], Prepared):
-                    results = list(self._append_all(connection, cast(list[Prepared], works)))
+                    answers = self._append_all(connection, cast(list[Prepared], works))
                 else:
-                    results = [works[0](connection)]
+                    answers = [works[0](connection)]
             self.commit_count += 1
-        except Exception as error:
-            if not is_patient and _is_busy(error):
-                raise _BusyError from error
-            # One each: an error that several tasks raise would collect the tracebacks of all.
-            is_ours = isinstance(works[0], Prepared) or isinstance(error, ERRORS)
-            return [(job, failure(error) if is_ours else error, None) for job in group]
-        if isinstance(works[0], Prepared):
+            if not isinstance(works[0], Prepared):
+                return [(group[0], None, answers[0])]
             return [
                 (job, one, None) if isinstance(one, Exception) else (job, None, one)
-                for job, one in zip(group, results, strict=True)
+                for job, one in zip(group, answers, strict=True)
             ]
-        return [(group[0], None, results[0])]
+        except Exception as error:
+            if not is_patient and is_busy(error):
+                raise _BusyError from error
+            is_ours = isinstance(works[0], Prepared) or isinstance(error, (*ERRORS, StopIteration))
+            # One each: an error that several tasks raise would collect the tracebacks of all.
+            return [(job, failure(error) if is_ours else error, None) for job in group]
+
+
+def _chars(work: Callable[[Connection], Any] | Prepared) -> int:
+    """Return about how much an append writes."""
+    if not isinstance(work, Prepared):
+        return 0
+    rows = (
+        list(work.rows) if isinstance(work, Talk) else [*work.events, *(work.talk.rows if work.talk else ())]
+    )
+    return sum(len(row["payload"]) for row in rows)
 
 
 def _groups(jobs: Iterable[_Job]) -> list[list[_Job]]:
@@ -253,7 +285,8 @@ def _groups(jobs: Iterable[_Job]) -> list[list[_Job]]:
     return groups
 
 
-def _is_busy(error: Exception) -> bool:
-    return (
-        isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-    )
+def is_busy(error: Exception) -> bool:
+    """Whether another connection has what is needed."""
+    # What Python's module raises by itself has no code.
+    code = getattr(error, "sqlite_errorcode", 0)
+    return isinstance(error, sqlite3.OperationalError) and code & 0xFF == sqlite3.SQLITE_BUSY
