@@ -77,6 +77,9 @@ class Journal:
         self._lock = asyncio.Lock()
         # Held by who puts answers into the log: two agents of a run may want to at once.
         self.settling = asyncio.Lock()
+        # Writes that were begun, whether somebody still waits for them or not.
+        self._begun = 0
+        self._written = asyncio.Event()
         self._is_closed = False
         # Whether nobody knows if the last write was done.
         self._is_unsure = False
@@ -152,6 +155,7 @@ class Journal:
         return True
 
     def _flush_soon(self) -> None:
+        self._begun += 1
         self._supervisor.spawn(f"flush-{self.run.key.request_id}", self._flush())
 
     async def _flush(self) -> None:
@@ -190,6 +194,7 @@ class Journal:
             # Not under the lock, and by the caller: a hook that takes its time must not keep the log from closing.
             opening, stored = await self._hooked(kept, ids, opening)
         if kept or opening or state_delta or record is not None or self.held:
+            self._begun += 1
             work = self._write(_Work(kept, ids, stored, opening, state_delta, record, mail_version))
             await self._supervisor.finish(f"append-{self.run.key.request_id}", work)
         return shown
@@ -249,12 +254,25 @@ class Journal:
         return [event for event in changed if event is not None], stored
 
     async def settle(self) -> None:
-        """Find out what became of the write before, if its answer was lost. Raises: UnavailableError."""
+        """Wait for the writes that were begun, and find out what became of one whose answer was lost.
+
+        A caller that is cancelled leaves its write to finish. Raises: UnavailableError.
+        """
+        while self._begun:
+            self._written.clear()
+            await self._written.wait()
         if self._is_unsure:
             async with self._lock:
                 await self._find_out()
 
     async def _write(self, work: _Work) -> None:
+        try:
+            await self._write_in_turn(work)
+        finally:
+            self._begun -= 1
+            self._written.set()
+
+    async def _write_in_turn(self, work: _Work) -> None:
         async with self._lock:
             await self._find_out()
             if work is _NO_WORK and not self.held:
