@@ -190,3 +190,24 @@ async def test_the_thread_outlives_a_checkpoint_that_fails(
                 await asyncio.sleep(0.05)
         assert await database.write(write) == THREAD
         assert await database.write(write, is_short=True) == LOOP
+
+
+async def test_a_checkpoint_that_fails_leaves_no_transaction_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(action: int, name: str | None, value: str | None, *_: str | None) -> int:
+        is_commit = action == sqlite3.SQLITE_PRAGMA and name == "user_version" and value is not None
+        return sqlite3.SQLITE_DENY if is_commit else sqlite3.SQLITE_OK
+
+    def refuse_in_thread(connection: Connection) -> None:
+        driver = driver_of(connection)
+        assert driver is not None
+        driver.set_authorizer(refuse)
+
+    monkeypatch.setattr(sqlite_writer, "_CHECKPOINT_COMMITS", 1)
+    async with opened(tmp_path / "db") as database:
+        await database.write(refuse_in_thread)
+        assert await database.write(write, is_short=True) == LOOP
+        await asyncio.sleep(0.1)  # for the checkpoint
+        assert await database.write(write) == THREAD
+        assert await database.write(write, is_short=True) == LOOP

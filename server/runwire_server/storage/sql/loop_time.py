@@ -11,7 +11,7 @@ _AVOID_FACTOR = 20
 class LoopTime:
     """What is done in the loop because it is quick, and not when it turns out not to be.
 
-    After work that took more than 10 ms, `is_short` is true for 20 times as long: of waits for a slow disk that are
+    After work that took more than 10 ms, `is_scarce` is true for 20 times as long: of waits for a slow disk that are
     longer than that, the loop has at most a twentieth of its time.
     """
 
@@ -19,7 +19,7 @@ class LoopTime:
         self._short_until = 0.0
 
     @property
-    def is_short(self) -> bool:
+    def is_scarce(self) -> bool:
         """Whether work should be done elsewhere."""
         return self._short_until > time.monotonic()
 

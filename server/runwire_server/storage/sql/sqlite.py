@@ -44,7 +44,15 @@ class SqliteDatabase:
 
     has_one_writer = True
 
-    def __init__(self, engine: Engine, here: Connection, append_all: AppendAll, **writing: Any) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        here: Connection,
+        append_all: AppendAll,
+        *,
+        waiting_max: int,
+        may_write_here: bool,
+    ) -> None:
         """Use `open` instead. `here` is the loop's own connection."""
         self._loop = asyncio.get_running_loop()
         self._engine = engine
@@ -54,7 +62,13 @@ class SqliteDatabase:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
         self._is_closing = False
         self._loop_time = LoopTime()
-        self._writer = Writer(self._connection, append_all, self._loop_time, **writing)
+        self._writer = Writer(
+            self._connection,
+            append_all,
+            self._loop_time,
+            waiting_max=waiting_max,
+            may_write_here=may_write_here,
+        )
 
     @property
     def commit_count(self) -> int:
@@ -85,17 +99,14 @@ class SqliteDatabase:
         """See Database. What is short is in memory, mostly, and costs less than handing it to a thread."""
         if self._is_closing:
             raise UnavailableError("the store is closed")
-        if not is_short or self._loop_time.is_short:
-            return await self._loop.run_in_executor(self._readers, self._read, work)
-        try:
-            with self._loop_time.spent():
-                return self._read_here(work)
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise failure(error) from error
-        except ERRORS as error:
-            raise failure(error) from error
-        # Another process died, and its log is being read: the thread waits for that.
+        if is_short and not self._loop_time.is_scarce:
+            try:
+                with self._loop_time.spent():
+                    return self._read_here(work)
+            except ERRORS as error:
+                # Busy: another process died, and its log is being read. The thread waits for that.
+                if not is_busy(error):
+                    raise failure(error) from error
         return await self._loop.run_in_executor(self._readers, self._read, work)
 
     def _read(self, work: Callable[[Connection], T]) -> T:

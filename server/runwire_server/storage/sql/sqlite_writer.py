@@ -55,6 +55,7 @@ class _Job:
 
     work: Callable[[Connection], Any] | Prepared
     future: asyncio.Future[Any]
+    chars: int
 
 
 class _Order(Enum):
@@ -113,9 +114,9 @@ class Writer:
             raise UnavailableError("the store is closed")
         if self._waiting_count >= self._waiting_max:
             raise UnavailableError(f"more than {self._waiting_max} writes are waiting")
-        job = _Job(work, self._loop.create_future())
+        job = _Job(work, self._loop.create_future(), _chars(work))
         self._waiting_count += 1
-        if is_short and self._is_quick(work):
+        if is_short and self._is_quick(job):
             self._soon.append(job)
             if len(self._soon) == 1:
                 self._loop.call_soon(self._write_here)
@@ -128,14 +129,14 @@ class Writer:
         for job in jobs:
             self._jobs.put(job)
 
-    def _is_quick(self, work: Callable[[Connection], Any] | Prepared) -> bool:
+    def _is_quick(self, job: _Job) -> bool:
         """Whether a write in the loop would not wait for the disk, nor keep others waiting."""
         return (
             self._may_write_here
             and len(self._soon) < _HERE_MAX
             and self._log_share < _LOG_FACTOR_MAX
-            and _chars(work) <= _SHORT_CHARS_MAX
-            and not self._loop_time.is_short
+            and job.chars <= _SHORT_CHARS_MAX
+            and not self._loop_time.is_scarce
         )
 
     async def close(self) -> None:
@@ -169,7 +170,7 @@ class Writer:
                     done = self._done(groups[0], is_patient=False)
                 del groups[0]
                 self._log_share += 1 / _CHECKPOINT_COMMITS
-                self._log_share += sum(_chars(job.work) for job, _, _ in done) / _CHECKPOINT_CHARS
+                self._log_share += sum(job.chars for job, _, _ in done) / _CHECKPOINT_CHARS
                 self._deliver(done)
         except _BusyError:
             pass  # the thread waits until it may write
@@ -217,7 +218,8 @@ class Writer:
         The rest keeps them waiting, so it has no time to wait for readers.
         """
         try:
-            driver = cast(sqlite3.Connection, driver_of(self._connection()))
+            connection = self._connection()
+            driver = cast(sqlite3.Connection, driver_of(connection))
             driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
             driver.execute(f"PRAGMA busy_timeout={_CHECKPOINT_MILLISECONDS}")
@@ -225,32 +227,28 @@ class Writer:
                 driver.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
             finally:
                 driver.execute(f"PRAGMA busy_timeout={patience}")
-            self._begin_log(driver)
+            # The first commit of a log waits for the disk, so it is this one, which changes nothing.
+            (version,) = driver.execute("PRAGMA user_version").fetchone()
+            with transaction(connection, "BEGIN IMMEDIATE"):
+                driver.execute(f"PRAGMA user_version={version}")
         except Exception as error:  # noqa: BLE001 -- boundary: the writer's thread must outlive it
             _logger.warning("SQLite's log could not be copied into the file: %s", error)
-
-    def _begin_log(self, driver: sqlite3.Connection) -> None:
-        """Make the first commit after a checkpoint, which waits for the disk. It changes nothing."""
-        (version,) = driver.execute("PRAGMA user_version").fetchone()
-        driver.execute("BEGIN IMMEDIATE")
-        driver.execute(f"PRAGMA user_version={version}")
-        driver.execute("COMMIT")
 
     # In either
 
     def _done(self, group: Sequence[_Job], *, is_patient: bool) -> list[_Done]:
         """Do writes in one transaction: appends, or a single other one. Raises: _BusyError unless patient."""
-        works = [job.work for job in group]
+        first = group[0].work
         try:
             connection = self._connection()
             with transaction(connection, "BEGIN IMMEDIATE"):
-                if isinstance(works[0], Prepared):
-                    answers = self._append_all(connection, cast(list[Prepared], works))
+                if isinstance(first, Prepared):
+                    answers = self._append_all(connection, [cast(Prepared, job.work) for job in group])
                 else:
-                    answers = [works[0](connection)]
+                    result = first(connection)
             self.commit_count += 1
-            if not isinstance(works[0], Prepared):
-                return [(group[0], None, answers[0])]
+            if not isinstance(first, Prepared):
+                return [(group[0], None, result)]
             return [
                 (job, one, None) if isinstance(one, Exception) else (job, None, one)
                 for job, one in zip(group, answers, strict=True)
@@ -258,7 +256,7 @@ class Writer:
         except Exception as error:
             if not is_patient and is_busy(error):
                 raise _BusyError from error
-            is_ours = isinstance(works[0], Prepared) or isinstance(error, (*ERRORS, StopIteration))
+            is_ours = isinstance(first, Prepared) or isinstance(error, (*ERRORS, StopIteration))
             # One each: an error that several tasks raise would collect the tracebacks of all.
             return [(job, failure(error) if is_ours else error, None) for job in group]
 
