@@ -81,7 +81,7 @@ class ChunkReader:
 
 def _whole_chunks(data: bytes, at: int, pieces: list[bytes]) -> int:
     """Take the chunks that lie between line ends, if all do, at a third of the cost. Return where they end."""
-    lines = data[at:].split(b"\r\n") if at else data.split(b"\r\n")
+    lines = data[at:].split(b"\r\n")
     sizes, contents = lines[0:-1:2], lines[1:-1:2]
     del sizes[len(contents) :]
     if not all(contents):

@@ -34,8 +34,6 @@ class _Piece(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(list[_Piece]).decode
 _decode_one = msgspec.json.Decoder(_Piece).decode
-# Fewer bytes are one event, mostly.
-_MANY_BYTES = 1024
 
 
 def plain_read(data: bytes) -> tuple[str, str] | None:
@@ -45,14 +43,13 @@ def plain_read(data: bytes) -> tuple[str, str] | None:
     """
     if not data.startswith(b"data: {") or not data.endswith(b"}\n\n"):
         return None
-    if len(data) < _MANY_BYTES:
+    if data.find(b"\n\n") == len(data) - 2:
         # What a token brings that comes alone, which is all that is read of a run that the model server paces.
         try:
             delta = _decode_one(data[6:-2]).choices[0].delta
         except (ValueError, RecursionError):
-            pass
-        else:
-            return delta.reasoning_content or delta.reasoning or "", delta.content or ""
+            return None
+        return delta.reasoning_content or delta.reasoning or "", delta.content or ""
     count = data.count(b"\n\ndata: ") + 1
     return plain_texts(data[6:-2].replace(b"\n\ndata: ", b","), count)
 
