@@ -65,6 +65,9 @@ class Relay:
             except OSError:
                 _close(client, reset=True)
                 continue
+            # The time to connect in is not one to be silent in. Here, while the socket is nobody else's: once it is
+            # among the connections, a cut may close it before its threads have begun.
+            server.settimeout(None)
             with self._lock:
                 self._connections |= {client, server}
             for source, target in ((client, server), (server, client)):
@@ -73,7 +76,6 @@ class Relay:
                 thread.start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
-        source.settimeout(None)
         with suppress(OSError):
             while data := source.recv(_CHUNK_BYTES):
                 target.sendall(data)
