@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 
 from runwire_server.agents.agent import AgentContext, Output
 from runwire_server.agents.json_fix import repair_calls
@@ -36,15 +37,16 @@ class _Answer:
         self.end: EndChunk | None = None
         self._output = output
         self._request = request
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._calls: list[tuple[str, str, list[str]]] = []
+        # A list of tokens would take ten times the memory of their text.
+        self._text = StringIO()
+        self._reasoning = StringIO()
+        self._calls: list[tuple[str, str, StringIO]] = []
 
     def take(self, chunks: Sequence[Chunk]) -> None:
         """See models.model.Sink."""
         for chunk in chunks:
             if isinstance(chunk, TextChunk):  # by far the most
-                self._text.append(chunk.text)
+                self._text.write(chunk.text)
                 delta: PartialPayload | None = TextDelta(self.message_id, chunk.text)
             else:
                 delta = self._kept(chunk)
@@ -59,13 +61,13 @@ class _Answer:
         """Keep the chunk. Return what to show of it."""
         match chunk:
             case ReasoningChunk(text=text):
-                self._reasoning.append(text)
+                self._reasoning.write(text)
                 return ReasoningDelta(self.message_id, text)
             case ToolCallChunk(index=index, id=call_id, name=name, arguments=arguments):
                 if index == len(self._calls):
-                    self._calls.append((call_id, name, []))
-                known_id, known_name, parts = self._calls[index]
-                parts.append(arguments)
+                    self._calls.append((call_id, name, StringIO()))
+                known_id, known_name, written = self._calls[index]
+                written.write(arguments)
                 if self._request.may_call_tools:
                     return ToolCallDelta(self.message_id, index, known_id, known_name, arguments)
             case EndChunk():
@@ -74,9 +76,12 @@ class _Answer:
 
     def message(self) -> Message:
         """Return the whole message."""
-        calls = tuple(ToolCall(call_id, name, "".join(parts)) for call_id, name, parts in self._calls)
+        calls = tuple(ToolCall(call_id, name, written.getvalue()) for call_id, name, written in self._calls)
         return Message(
-            Role.ASSISTANT, "".join(self._text), tool_calls=calls, reasoning_content="".join(self._reasoning)
+            Role.ASSISTANT,
+            self._text.getvalue(),
+            tool_calls=calls,
+            reasoning_content=self._reasoning.getvalue(),
         )
 
 

@@ -17,7 +17,8 @@ from runwire_server.domain.content import Message
 RECENT_EVENTS_MAX = 64
 RECENT_CHARS_MAX = 262_144
 OPEN_CHARS_MAX = 4_194_304
-_PIECES_MAX = 512
+# Each costs a hundred bytes beside its text; joining them costs a copy of the text that has come so far.
+_PIECES_MAX = 64
 
 StreamKey = tuple[str, str, int]  # kind, message or call id, index of the call in its message
 

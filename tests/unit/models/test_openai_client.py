@@ -38,7 +38,7 @@ async def test_what_came_in_one_read_is_one_list(fake: FakeOpenAI, connect: Conn
     data = b"".join(step for step in text("a", "b").steps if isinstance(step, bytes))
     fake.script(raw(data))
 
-    assert await lists_of(connect()) == [[TextChunk("ab"), END]]
+    assert await lists_of(connect()) == [[TextChunk("a"), TextChunk("b")], [END]]
 
 
 async def test_the_request_is_authorised_and_whole(fake: FakeOpenAI, connect: Connect) -> None:
@@ -136,7 +136,7 @@ async def test_odd_but_whole_answers_are_accepted(fake: FakeOpenAI, connect: Con
 async def test_a_whole_body_answers_a_streaming_request_too(fake: FakeOpenAI, connect: Connect) -> None:
     fake.script(whole({"content": "x"}))
 
-    assert await lists_of(connect()) == [[TextChunk("x"), END]]
+    assert await lists_of(connect()) == [[TextChunk("x")], [END]]
 
 
 @pytest.mark.parametrize("reply", [whole({"content": "xy"}), text("x", "y")])

@@ -54,36 +54,21 @@ class AnswerReader:
         return chunks
 
     def read(self, payloads: Sequence[bytes]) -> tuple[list[Chunk], ModelError | None]:
-        """Return the chunks of these payloads, and the error that ended them. Much text in a row comes as one chunk.
+        """Return the chunks of these payloads, and the error that ended them.
 
         What came before an error is passed on first, however the network has cut the bytes.
         """
         chunks: list[Chunk] = []
-        has_looked = False
-        at = 0
         try:
-            while at < len(payloads):
-                if self.has_names and not has_looked:
-                    has_looked = True
-                    at += self._take_plain(payloads[at:], chunks)
-                    continue
-                texts = plain_texts(payloads[at], 1) if self.has_names else None
+            for payload in payloads:
+                texts = plain_texts((payload,)) if self.has_names else None
                 if texts is None:
-                    chunks.extend(self.take(parsed(payloads[at])))
+                    chunks.extend(self.take(parsed(payload)))
                 else:
                     self._take_text(*texts, chunks)
-                at += 1
         except ModelError as error:
             return chunks, error
         return chunks, None
-
-    def _take_plain(self, payloads: Sequence[bytes], chunks: list[Chunk]) -> int:
-        """Take all of them, or all but the two that end an answer, if they are plain. Return how many."""
-        for count in (len(payloads), len(payloads) - 2):
-            if count > 1 and (texts := plain_texts(b",".join(payloads[:count]), count)) is not None:
-                self._take_text(*texts, chunks)
-                return count
-        return 0
 
     def take(self, piece: Any) -> list[Chunk]:
         """Return the chunks of one streamed chunk, or of a whole completion. May be none.

@@ -19,6 +19,8 @@ _BACKOFF_SECONDS_FIRST = 0.5
 _BACKOFF_SECONDS_MAX = 8.0
 # A server that wants a longer pause gets no second try: a run should not hang on it.
 RETRY_AFTER_SECONDS_MAX = 30.0
+# From here on a read is worth taking apart.
+_BURST_BYTES = 2048
 
 
 class OpenAIModel:
@@ -126,28 +128,44 @@ class _Answer:
 
     def take(self, data: bytes) -> bool:
         """Take what the connection brought. Return whether the answer is through. Raises: ModelError."""
-        if self._is_plain and (texts := plain_read(data)) is not None:
-            self._give(self._reader.take_texts(*texts))
+        if self._took_plain(data):
             return False
+        if len(data) < _BURST_BYTES:
+            return self._take_any(data)
+        first, middle, last = _in_three(data)
+        if self._take_any(first) or (not self._took_plain(middle) and self._take_any(middle)):
+            return True
+        return self._take_any(last)
+
+    def _took_plain(self, data: bytes) -> bool:
+        """Take whole events that hold text and nothing else, all at once. Return whether they do."""
+        if not self._is_plain or (texts := plain_read(data)) is None:
+            return False
+        self._give(self._reader.take_texts(*texts))
+        return True
+
+    def _take_any(self, data: bytes) -> bool:
         incoming = self._incoming
-        chunks, error = self._reader.read(incoming.take(data))
-        if error is None and incoming.is_done:
-            chunks.extend(self._reader.end(is_done=True))
-        self._give(chunks)
-        if error is not None:
-            raise error
+        self._read(incoming.take(data))
+        if incoming.is_done:
+            self._give(self._reader.end(is_done=True))
         self._is_plain = self._reader.has_names and incoming.is_between_events
         return incoming.is_done
 
     def end(self) -> None:
         """Take the end of the body. Raises: ModelError."""
         if not self._incoming.is_done:
-            chunks, error = self._reader.read(self._incoming.end())
-            if error is not None:
-                raise error
-            self._give([*chunks, *self._reader.end(is_done=self._incoming.is_done)])
+            self._read(self._incoming.end())
+            self._give(self._reader.end(is_done=self._incoming.is_done))
         if self._held:
             self._sink.take(self._held)
+
+    def _read(self, payloads: list[bytes]) -> None:
+        chunks, error = self._reader.read(payloads)
+        # What came before it counts, however the network has cut the bytes.
+        self._give(chunks)
+        if error is not None:
+            raise error
 
     def _give(self, chunks: list[Chunk]) -> None:
         if self._held is not None:
@@ -155,3 +173,18 @@ class _Answer:
         elif chunks:
             self.is_shown = True
             self._sink.take(chunks)
+
+
+def _in_three(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """Take a read of many events apart, so that there is nothing but text in the middle of it, as a rule.
+
+    Its first event may be half of one, or the answer's first, which has its names. The last three may say how the
+    answer ended, what it cost, and [DONE]. Where it is cut makes no difference to what is read.
+    """
+    begin = data.find(b"\n\n") + 2
+    end = len(data)
+    for _ in range(4):
+        end = data.rfind(b"\n\n", begin, end)
+        if end < 0:
+            return data, b"", b""
+    return data[:begin], data[begin : end + 2], data[end + 2 :]

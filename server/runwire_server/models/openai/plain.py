@@ -3,6 +3,7 @@
 What else a chunk may say has a type here that only nothing fits, so the decoder finds it, in C.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -50,20 +51,19 @@ def plain_read(data: bytes) -> tuple[str, str] | None:
         except (ValueError, RecursionError):
             return None
         return delta.reasoning_content or delta.reasoning or "", delta.content or ""
-    count = data.count(b"\n\ndata: ") + 1
-    return plain_texts(data[6:-2].replace(b"\n\ndata: ", b","), count)
+    return plain_texts(data[6:-2].split(b"\n\ndata: "))
 
 
-def plain_texts(payloads: bytes, count: int) -> tuple[str, str] | None:
-    """Return the reasoning and the text of so many chunks, with commas between them, that hold nothing else.
+def plain_texts(payloads: Sequence[bytes]) -> tuple[str, str] | None:
+    """Return the reasoning and the text of chunks that hold nothing else.
 
     None for all others, broken ones and reasoning after text too.
     """
     try:
-        pieces = _decode(b"[%b]" % payloads)
+        pieces = _decode(b"[%b]" % b",".join(payloads))
     except (ValueError, RecursionError):
         return None
-    if len(pieces) != count:
+    if len(pieces) != len(payloads):
         return None  # a comma of theirs, or half a chunk each
     reasoning: list[str] = []
     text: list[str] = []
