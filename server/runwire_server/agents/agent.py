@@ -1,14 +1,14 @@
 """The agent contract, and the little that an agent may see."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from runwire_server.domain.content import JsonObject, Message, ToolCall, ToolSpec
 from runwire_server.domain.events import DurablePayload, PartialPayload
 from runwire_server.domain.ids import new_id
 from runwire_server.domain.mail import Answer, QuestionKind
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.runs import Run, RunOptions
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.plugins.plugin import HookContext

@@ -5,11 +5,11 @@ import functools
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import json_repair
 
 from runwire_server.domain.content import ToolCall, clean_text
+from runwire_server.domain.record import replace
 from runwire_server.domain.toolcalls import parse_arguments, parse_json
 
 _logger = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
 """One model call: plugins before, deltas on the way, the whole answer into the log."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from io import StringIO
 
 from runwire_server.agents.agent import AgentContext, Output
@@ -16,6 +15,7 @@ from runwire_server.domain.events import (
     ToolCallDelta,
 )
 from runwire_server.domain.ids import new_id
+from runwire_server.domain.record import replace
 from runwire_server.domain.toolcalls import with_unique_ids
 from runwire_server.models.model import (
     Chunk,

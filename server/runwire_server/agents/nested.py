@@ -1,13 +1,14 @@
 """Agents that use other agents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from runwire_server.agents.agent import Agent, AgentContext, Ask, Identity, Output
 from runwire_server.domain.content import JsonObject, Message, Role
 from runwire_server.domain.events import DurablePayload, MessagePayload, PartialPayload
 from runwire_server.domain.ids import new_id
 from runwire_server.domain.mail import Answer
+from runwire_server.domain.record import replace
 from runwire_server.domain.runs import Run
 
 

@@ -2,13 +2,14 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from runwire_server.agents.agent import AgentContext, Ask
 from runwire_server.agents.toolbox import Toolbox
 from runwire_server.domain.content import ToolCall, ToolResult, ToolStatus, clean_text, failed_result
 from runwire_server.domain.mail import Answer, Decision, QuestionKind
+from runwire_server.domain.record import replace
 from runwire_server.domain.toolcalls import is_failure, parse_arguments
 from runwire_server.plugins.plugin import Allow, Deny
 from runwire_server.plugins.plugin import Ask as AskFirst

@@ -1,7 +1,5 @@
 """One activation of an LLM agent: a step looks at the conversation, and at nothing else (DESIGN §2.8)."""
 
-from dataclasses import replace
-
 from runwire_server.agents.agent import AgentContext
 from runwire_server.agents.limits import Limits
 from runwire_server.agents.model_call import ModelCalls
@@ -19,7 +17,7 @@ from runwire_server.domain.content import Message, Role
 from runwire_server.domain.errors import AgentError
 from runwire_server.domain.events import MessagePayload
 from runwire_server.domain.ids import new_id
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.runs import RunOptions
 from runwire_server.domain.toolcalls import Round, is_failure, last_round
 from runwire_server.models.model import ModelRequest, Sampling

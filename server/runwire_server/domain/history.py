@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from runwire_server.domain.content import Message, Role, ToolCall, failed_result
+from runwire_server.domain.record import replace
 from runwire_server.domain.toolcalls import parse_arguments
 
 # What stands for the result of a call that was never executed, because its run ended before (RES-08).

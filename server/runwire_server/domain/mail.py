@@ -4,11 +4,12 @@ Mail is written by anyone, at any replica, and changed by comparing its version 
 questions are the run's own, written by whoever executes it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from runwire_server.domain.content import Message, ToolCall, ToolResult
+from runwire_server.domain.record import replace
 
 
 class QuestionKind(StrEnum):

@@ -9,12 +9,41 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as record
+    from dataclasses import replace
 else:
-    from dataclasses import dataclass
+    import dataclasses
+
+    _copiers = {}
 
     def record(*, frozen, slots, kw_only=False):
         """Make what `dataclasses.dataclass` makes, with its hash, but for the refusal. `frozen` is True."""
-        return dataclass(slots=slots, kw_only=kw_only, unsafe_hash=frozen)
+        return dataclasses.dataclass(slots=slots, kw_only=kw_only, unsafe_hash=frozen)
+
+    def replace(made, /, **changes):
+        """Return what `dataclasses.replace` returns, for a record at a quarter of the cost.
+
+        Raises: AttributeError, TypeError for a field that there is none of.
+        """
+        cls = type(made)
+        copy = _copiers.get(cls)
+        if copy is None:
+            copy = _copiers[cls] = _copier(cls)
+        if not copy:
+            return dataclasses.replace(made, **changes)
+        new = copy(made, object.__new__(cls))
+        for name, value in changes.items():
+            setattr(new, name, value)
+        return new
+
+    def _copier(cls):
+        """Return what copies all fields from one record to another; False for what is more than a plain record."""
+        if cls.__dataclass_params__.frozen or not hasattr(cls, "__slots__") or hasattr(cls, "__post_init__"):
+            return False
+        lines = [f"new.{field.name} = old.{field.name}" for field in dataclasses.fields(cls)]
+        found = {}
+        # What dataclasses do to make an __init__: nothing is faster than attributes by their names.
+        exec("\n    ".join(["def copy(old, new):", *lines, "return new"]), {}, found)  # noqa: S102
+        return found["copy"]
 
 
-__all__ = ["record"]
+__all__ = ["record", "replace"]

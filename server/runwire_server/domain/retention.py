@@ -1,9 +1,9 @@
 """How long things are kept. An operator sets it once for a store; a session may have an expiry of its own."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.state import Tier
 
 FOR_EVER = timedelta(0)

@@ -1,7 +1,7 @@
 """A run: one turn of work by an agent on a session. What it is, and which way its state may go."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from runwire_server.domain.content import NO_USAGE, JsonObject, Message, ToolSpe
 from runwire_server.domain.errors import BusyError
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import NO_MAIL, Question, RunMail
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 
 
 class RunState(StrEnum):

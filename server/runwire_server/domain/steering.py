@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from runwire_server.domain.content import Message, ToolResult
 from runwire_server.domain.errors import LimitExceededError, NotFoundError, PreconditionError
 from runwire_server.domain.mail import Answer, QuestionKind, QueuedMessage, RunMail
+from runwire_server.domain.record import replace
 from runwire_server.domain.runs import Run
 
 QUEUED_MESSAGES_MAX = 100

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from runwire_server.domain.content import JsonObject, Message, Role, ToolCall
 from runwire_server.domain.ids import new_id
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 
 
 @record(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """What hooks may return. Each check raises WrongAnswerError, or whatever a thing of the wrong kind makes it raise."""
 
-from dataclasses import replace
 from typing import Any
 
 from runwire_server.domain.content import Message, Role, ToolCall, ToolResult, clean_text
+from runwire_server.domain.record import replace
 from runwire_server.models.model import ModelRequest
 from runwire_server.plugins.plugin import Allow, Ask, Deny
 

@@ -2,10 +2,10 @@
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import replace
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import ToolResult
+from runwire_server.domain.record import replace
 from runwire_server.plugins.plugin import Verdict
 
 # What a log needs as it is: who follows a run could not understand it without.

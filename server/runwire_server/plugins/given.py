@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 from runwire_server.domain.content import Message
+from runwire_server.domain.record import replace
 
 T = TypeVar("T")
 

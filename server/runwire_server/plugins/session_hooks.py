@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from typing import Protocol, TypeVar, runtime_checkable
 
 from runwire_server.domain.errors import HookError
 from runwire_server.domain.events import Custom, Event, MessagePayload, ToolResults
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.record import replace
 from runwire_server.domain.sessions import Session, SessionEvent
 from runwire_server.plugins.guarded import HookFailedError, call_hook, failed
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from runwire_server.agents.agent import Agent, AgentContext
@@ -20,7 +20,7 @@ from runwire_server.domain.errors import (
     StopError,
 )
 from runwire_server.domain.ids import new_id
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.runs import NOBODY, Outcome, Run, RunState
 from runwire_server.plugins.chain import RunPlugins
 from runwire_server.runner.ending import Ending, ending_of_failure, ending_of_stop

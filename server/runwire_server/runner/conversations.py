@@ -1,13 +1,14 @@
 """What the API can do with sessions and state."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import InvalidRequestError, NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey, new_id
+from runwire_server.domain.record import replace
 from runwire_server.domain.retention import Expiry
 from runwire_server.domain.sessions import (
     EventQuery,

@@ -1,7 +1,6 @@
 """How a run ends: the outcome, and the last events of its log."""
 
 import logging
-from dataclasses import replace
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role, Usage
@@ -14,7 +13,7 @@ from runwire_server.domain.errors import (
     WritesLostError,
 )
 from runwire_server.domain.ids import new_id
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.runs import Outcome, Run, RunError
 from runwire_server.runner.journal import Journal
 from runwire_server.runner.live import Stop

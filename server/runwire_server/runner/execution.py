@@ -3,7 +3,6 @@ wait."""
 
 import asyncio
 import logging
-from dataclasses import replace
 
 from runwire_server.agents.agent import Agent
 from runwire_server.domain import events as ev
@@ -15,7 +14,7 @@ from runwire_server.domain.errors import (
     WritesLostError,
 )
 from runwire_server.domain.ids import ReplicaId
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.runs import Outcome, RunState
 from runwire_server.plugins.session_hooks import SessionHooks
 from runwire_server.runner.activation import Activation, Workshop

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Self
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.ids import RunKey
+from runwire_server.domain.record import replace
 from runwire_server.domain.runs import RunState
 from runwire_server.domain.streams import StreamOptions, is_forwarded, shows_all
 from runwire_server.runner.bell import Bell

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from runwire_server.agents.agent import Identity
@@ -17,7 +16,7 @@ from runwire_server.domain.errors import (
     UnavailableError,
 )
 from runwire_server.domain.ids import new_id
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.rounds import Rounds
 from runwire_server.domain.runs import CancelMode, Run
 from runwire_server.domain.sessions import is_session_event

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from runwire_server.domain.mail import RunMail
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.runs import CancelMode, CancelRequest, Outcome, Run
 from runwire_server.runner.tail import Tail
 

@@ -3,13 +3,13 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from runwire_server.domain.content import Message, ToolResult
 from runwire_server.domain.errors import BusyError
 from runwire_server.domain.ids import RunKey, new_id
 from runwire_server.domain.mail import Answer, QueuedMessage, RunMail
+from runwire_server.domain.record import replace
 from runwire_server.domain.runs import Run
 from runwire_server.domain.steering import check_open, with_decision, with_message, with_outputs
 from runwire_server.runner.runner import Runner

@@ -1,14 +1,13 @@
 """Begin a run: its first event, the messages it adds to its session, and what the agent may read."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from runwire_server.agents.agent import Agent
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Role
 from runwire_server.domain.ids import new_id
 from runwire_server.domain.mail import NO_MAIL
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.runs import NO_INPUT, Run
 from runwire_server.domain.sessions import (
     EVENTS_MAX,

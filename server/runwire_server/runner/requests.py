@@ -1,11 +1,10 @@
 """What callers ask of the runner, already checked by the transport."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey, new_id
-from runwire_server.domain.record import record
+from runwire_server.domain.record import record, replace
 from runwire_server.domain.runs import NO_INPUT, NO_OPTIONS, Run, RunInput, RunOptions, RunState
 
 

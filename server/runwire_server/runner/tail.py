@@ -8,11 +8,11 @@ import asyncio
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message
+from runwire_server.domain.record import replace
 
 RECENT_EVENTS_MAX = 64
 RECENT_CHARS_MAX = 262_144

@@ -1,7 +1,6 @@
 """The log as one agent of a run sees it: what it says goes into the log under its name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -11,6 +10,7 @@ from runwire_server.domain.content import JsonObject, Message
 from runwire_server.domain.errors import StaleMailError
 from runwire_server.domain.ids import new_id
 from runwire_server.domain.mail import Answer, Decision, Question, QuestionKind
+from runwire_server.domain.record import replace
 from runwire_server.domain.runs import Run
 from runwire_server.runner.journal import Journal
 

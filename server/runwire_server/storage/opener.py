@@ -3,9 +3,9 @@
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from runwire_server.domain.errors import InvalidRequestError
+from runwire_server.domain.record import replace
 from runwire_server.domain.retention import Retention
 from runwire_server.storage.port import Store
 from runwire_server.storage.schema import MigrationStatus

@@ -1,8 +1,7 @@
 """Appends to a log that may not end where its writer thinks: an earlier try was perhaps committed, or given up."""
 
-from dataclasses import replace
-
 from runwire_server.domain.errors import FencedError, UnavailableError
+from runwire_server.domain.record import replace
 from runwire_server.domain.runs import Run
 from runwire_server.storage.port import Append, RunStore
 

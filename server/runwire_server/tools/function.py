@@ -8,13 +8,13 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any, overload
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from runwire_server.domain.content import ToolSpec
+from runwire_server.domain.record import replace
 from runwire_server.tools.json_schema import pointer_of
 from runwire_server.tools.schema import Signature, describe, function_name, read_signature
 from runwire_server.tools.tool import (

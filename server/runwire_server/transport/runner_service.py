@@ -1,11 +1,11 @@
 """RunnerService: converts, calls the runner once, and converts back."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any, cast
 
 from runwire.v1 import runner_service_pb2 as pb
 from runwire.v1 import runner_service_pb2_grpc
+from runwire_server.domain.record import replace
 from runwire_server.runner.catalog import Catalog
 from runwire_server.runner.mailing import Mailing
 from runwire_server.runner.runner import Runner

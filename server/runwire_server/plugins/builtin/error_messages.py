@@ -1,9 +1,9 @@
 """What users read when a run fails."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from runwire_server.domain.events import DurablePayload, ErrorPayload, MessagePayload
+from runwire_server.domain.record import replace
 from runwire_server.plugins.plugin import HookContext, Plugin
 
 

@@ -1,8 +1,7 @@
 """One instruction for all agents of an app."""
 
-from dataclasses import replace
-
 from runwire_server.domain.content import Message, Role
+from runwire_server.domain.record import replace
 from runwire_server.models.model import ModelRequest
 from runwire_server.plugins.plugin import HookContext, Plugin
 

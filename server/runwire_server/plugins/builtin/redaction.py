@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from runwire_server.domain import events as ev
 from runwire_server.domain.content import Message, Part, ToolCall, ToolResult, clean_text
+from runwire_server.domain.record import replace
 from runwire_server.plugins.plugin import DROP, HookContext, Plugin, Verdict
 
 # What replaces a secret can complete another one. Patterns that go on for ever are stopped here.

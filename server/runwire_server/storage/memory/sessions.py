@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import AlreadyExistsError, NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.record import replace
 from runwire_server.domain.retention import Expiry, Retention
 from runwire_server.domain.sessions import (
     EventQuery,

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from runwire_server.domain.errors import FencedError, NotFoundError, StaleMailError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import RunMail
+from runwire_server.domain.record import replace
 from runwire_server.domain.retention import Retention
 from runwire_server.domain.runs import NOBODY, CancelRequest, Run, RunState, busy_session
 from runwire_server.storage.cursor import make_cursor, parse_cursor

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from runwire_server.domain.errors import (
     UnavailableError,
 )
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.record import replace
 from runwire_server.domain.runs import Run
 from runwire_server.domain.state import Tier, merge_state, split_delta
 from runwire_server.storage.codec import StoredEvent, encode_event, encode_record, encode_value

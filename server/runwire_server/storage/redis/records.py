@@ -1,13 +1,13 @@
 """Sessions, events and runs as scripts take and return them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import SessionKey
 from runwire_server.domain.mail import NO_MAIL, RunMail
+from runwire_server.domain.record import replace
 from runwire_server.domain.retention import Expiry
 from runwire_server.domain.runs import CancelMode, CancelRequest, Run
 from runwire_server.domain.sessions import Session, SessionEvent, TrackEvent, is_user_event

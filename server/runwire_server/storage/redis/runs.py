@@ -8,7 +8,7 @@ when it is old, gives it up (replicas.py); lua/run_create.lua tells exactly one 
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import RunMail
+from runwire_server.domain.record import replace
 from runwire_server.domain.runs import CancelMode, CancelRequest, Run, busy_session
 from runwire_server.storage.codec import decode_event, decode_run, encode_input, encode_record, encode_run
 from runwire_server.storage.cursor import make_cursor, parse_cursor

@@ -3,13 +3,13 @@
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from runwire_server.domain.content import JsonObject
 from runwire_server.domain.errors import AlreadyExistsError, NotFoundError, RunwireError
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.record import replace
 from runwire_server.domain.retention import Expiry
 from runwire_server.domain.sessions import Session, SessionChange, SessionCopy
 from runwire_server.domain.state import Tier, merge_state, merged_view, split_delta

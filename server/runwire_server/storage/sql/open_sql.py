@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from runwire_server.domain.errors import InvalidRequestError, RunwireError, UnavailableError
+from runwire_server.domain.record import replace
 from runwire_server.domain.retention import Retention
 from runwire_server.storage.codec import warm_up
 from runwire_server.storage.schema import MigrationStatus

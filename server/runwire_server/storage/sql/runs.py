@@ -1,6 +1,5 @@
 """Runs and their logs. All functions run in the caller's transaction."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import ReplicaId, RunKey, SessionKey
 from runwire_server.domain.mail import NO_MAIL, RunMail
+from runwire_server.domain.record import replace
 from runwire_server.domain.runs import (
     NOBODY,
     TERMINAL_STATES,

@@ -1,7 +1,6 @@
 """Requests of SessionService that make, change and remove sessions."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from runwire.v1 import session_pb2
 from runwire.v1 import session_service_pb2 as pb
 from runwire_server.domain.ids import SessionKey
+from runwire_server.domain.record import replace
 from runwire_server.domain.retention import FOR_EVER, NEVER, Expiry
 from runwire_server.domain.sessions import SessionChange
 from runwire_server.runner.conversations import NewSession
