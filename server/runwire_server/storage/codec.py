@@ -108,7 +108,9 @@ def decode_run(text: str) -> Run:
 
 
 def encode_input(asked: RunInput) -> str:
-    """Return what a run was asked as text."""
+    """Return what a run was asked as text. Raises: as encode_event."""
+    if asked.state_delta is None and all(map(_is_plain, (asked.message, *asked.messages))):
+        return _encode_plain(asked).decode()
     return _json(asked)
 
 

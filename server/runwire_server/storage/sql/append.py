@@ -21,9 +21,9 @@ from runwire_server.storage.port import Append
 from runwire_server.storage.sql import runs as runs_of
 from runwire_server.storage.sql import sessions
 from runwire_server.storage.sql.events import event_row
-from runwire_server.storage.sql.locking import LockedSession
 from runwire_server.storage.sql.runs import ENDED, changing_columns, mail_columns
-from runwire_server.storage.sql.tables import run_events, runs
+from runwire_server.storage.sql.tables import cancel_marks, run_events, runs
+from runwire_server.storage.sql.tables import sessions as session_rows
 from runwire_server.storage.sql.talking import Talk, write_first_talk, write_talks
 from runwire_server.storage.sql.transaction import Transaction
 
@@ -40,6 +40,12 @@ _PLACES = (
     .where(runs.c.app_name == bindparam("app"), runs.c.request_id.in_(bindparam("names", expanding=True)))
     .order_by(runs.c.request_id)
     .with_for_update()
+)
+# What there is already of a run that is to begin, and of its session.
+_THERE = select(
+    select(runs.c.ordinal).where(runs_of.IS_RUN).scalar_subquery().label("run"),
+    select(session_rows.c.id).where(sessions.IS_LIVE).scalar_subquery().label("session"),
+    select(cancel_marks.c.request_id).where(runs_of.IS_MARK).scalar_subquery().label("mark"),
 )
 _ADVANCE = update(runs).where(runs.c.ordinal == bindparam("of_run"))
 _INSERT = insert(run_events)
@@ -83,7 +89,8 @@ def prepare(write: Append) -> PreparedAppend:
         id(event): encode_event(event) for event in {id(e): e for e in _all_events(write)}.values()
     }
     delta = write.state_delta or {}
-    encode_value(delta)
+    if delta:
+        encode_value(delta)
     talk = None
     if write.session_events or delta:
         rows = [event_row(event, stored[id(event)]) for event in write.session_events]
@@ -103,17 +110,18 @@ def begin(t: Transaction, opening: PreparedAppend, expiry: Expiry) -> tuple[Run,
     Raises: AlreadyExistsError for the session.
     """
     run = opening.write.run
-    known = runs_of.find(t, run.key)
-    if known is not None:
-        return known, False
-    session = sessions.create_empty(t, run.session, run.create_time, expiry)
-    run = runs_of.with_mark(t, run)
+    names = {"of_app": run.key.app_name, "of_request": run.key.request_id}
+    there = t.run(_THERE, {**names, **sessions.named(run.session)}).one()
+    if there.run is not None:
+        return runs_of.get(t, run.key), False
+    if there.session is not None:
+        sessions.make_room(t, run.session)
+    if there.mark is not None:
+        run = runs_of.with_mark(t, run)
     ordinal = runs_of.insert_row(t, run)
-    if opening.events:
-        t.execute_many(_INSERT, [{"run": ordinal, **row} for row in opening.events])
-    if opening.talk is not None:
-        locked = LockedSession(session, 0, 0, 0, run.create_time, expiry)
-        write_first_talk(t, locked, opening.talk)
+    t.execute_many(_INSERT, [{"run": ordinal, **row} for row in opening.events])
+    first = opening.talk or Talk(run.session, run.create_time, [], {}, run=run.key)
+    write_first_talk(t, first, run.create_time, expiry)
     return run, True
 
 

@@ -48,13 +48,13 @@ _LIVE = tuple(state.value for state in RunState if not state.is_terminal)
 _LEFT_MICROS = 86_400_000_000
 
 # Made once: to build a statement costs more than to run it.
-_IS_RUN = and_(runs.c.app_name == bindparam("of_app"), runs.c.request_id == bindparam("of_request"))
-_IS_MARK = and_(
+IS_RUN = and_(runs.c.app_name == bindparam("of_app"), runs.c.request_id == bindparam("of_request"))
+IS_MARK = and_(
     cancel_marks.c.app_name == bindparam("of_app"), cancel_marks.c.request_id == bindparam("of_request")
 )
-_FIND = select(runs).where(_IS_RUN)
+_FIND = select(runs).where(IS_RUN)
 _FIND_LOCKED = _FIND.with_for_update()
-_LAST = select(runs.c.last_sequence).where(_IS_RUN)
+_LAST = select(runs.c.last_sequence).where(IS_RUN)
 _INSERT = insert(runs)
 _UNFINISHED = (
     select(runs.c.ordinal, runs.c.request_id)
@@ -72,14 +72,14 @@ _CHANGE = update(runs).where(runs.c.ordinal == bindparam("of_run"))
 _LOG = (
     select(run_events)
     .where(
-        run_events.c.run == select(runs.c.ordinal).where(_IS_RUN).scalar_subquery(),
+        run_events.c.run == select(runs.c.ordinal).where(IS_RUN).scalar_subquery(),
         run_events.c.sequence > bindparam("after"),
     )
     .order_by(run_events.c.sequence)
     .limit(bindparam("limit"))
 )
-_MARK = select(cancel_marks).where(_IS_MARK)
-_DROP_MARK = delete(cancel_marks).where(_IS_MARK)
+_MARK = select(cancel_marks).where(IS_MARK)
+_DROP_MARK = delete(cancel_marks).where(IS_MARK)
 _IS_REPLICA = leases.c.replica == bindparam("of_replica")
 _LEASE = select(leases.c.replica).where(_IS_REPLICA).with_for_update()
 _RENEW = update(leases).where(_IS_REPLICA)

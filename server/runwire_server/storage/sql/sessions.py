@@ -84,12 +84,6 @@ def create(
     return get(t, key)
 
 
-def create_empty(t: Transaction, key: SessionKey, now: datetime, expiry: Expiry) -> int:
-    """Make a session without a state, and return its id. Raises: AlreadyExistsError."""
-    make_room(t, key)
-    return insert_row(t, key, now, now, expiry, state={})
-
-
 def make_room(t: Transaction, key: SessionKey) -> None:
     """Take the name from an expired session, which clean_up deletes later. Raises: AlreadyExistsError."""
     row = t.run(_LOCK_EXISTS, named(key)).first()
@@ -117,7 +111,8 @@ def insert_row(
         "tracks": {},
         **values,
     }
-    row["state"], row["tracks"] = encode_value(row["state"]), encode_value(row["tracks"])
+    for name in ("state", "tracks"):
+        row[name] = encode_value(row[name]) if row[name] else "{}"
     names = {"app_name": key.app_name, "user_id": key.user_id, "session_id": key.session_id}
     times = {"create_time": to_micros(create_time), "update_time": to_micros(update_time)}
     result = t.run(_INSERT, {**names, "live": 1, **times, **expiry_columns(expiry), **row})

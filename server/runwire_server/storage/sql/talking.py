@@ -11,10 +11,11 @@ from runwire_server.domain.errors import NotFoundError
 from runwire_server.domain.events import Event
 from runwire_server.domain.ids import RunKey, SessionKey
 from runwire_server.domain.record import record
+from runwire_server.domain.retention import Expiry
 from runwire_server.domain.sessions import SessionEvent
-from runwire_server.domain.state import Tier, split_delta
+from runwire_server.domain.state import Tier, merge_state, split_delta
 from runwire_server.storage.codec import encode_event, encode_value
-from runwire_server.storage.sql import locking, tiers
+from runwire_server.storage.sql import locking, sessions, tiers
 from runwire_server.storage.sql.events import event_of, event_row, trim
 from runwire_server.storage.sql.locking import LockedSession
 from runwire_server.storage.sql.tables import session_events
@@ -73,11 +74,28 @@ def write_talks(t: Transaction, talks: Sequence[Talk]) -> list[SessionEvent | No
     return answers
 
 
-def write_first_talk(t: Transaction, session: LockedSession, talk: Talk) -> None:
-    """Write what begins a session that was made in this transaction."""
-    written = _Written()
-    written.add(session, talk)
-    written.save(t)
+def write_first_talk(t: Transaction, talk: Talk, create_time: datetime, expiry: Expiry) -> None:
+    """Make the session with what begins it. Nobody else has its name."""
+    rows = [{**row, "position": place} for place, row in enumerate(talk.rows, 1)]
+    count = len(rows)
+    last_user = max((row["position"] for row in rows if row["is_user"]), default=0)
+    first = LockedSession(0, count, last_user, count, talk.now, expiry.renewed(talk.now))
+    first.id = sessions.insert_row(
+        t,
+        talk.session,
+        create_time,
+        first.update_time,
+        first.expiry,
+        state=merge_state({}, split_delta(talk.delta).get(Tier.SESSION, {})),
+        last_position=count,
+        last_user_position=last_user,
+        event_count=count,
+    )
+    t.execute_many(_INSERT, [{**row, "session": first.id} for row in rows])
+    trim(t, first)
+    if first.event_count < count:
+        locking.save(t, [first])
+    tiers.merge(t, tiers.owned_changes(talk.session, talk.delta, talk.now))
 
 
 def _lock(t: Transaction, talks: Sequence[Talk]) -> dict[SessionKey, LockedSession]:
