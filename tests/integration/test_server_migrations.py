@@ -26,7 +26,7 @@ from servers.shared import STORES, admin, fresh_url
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 KEY = SessionKey("app", "ann", "s")
-HEAD = "0003"
+HEAD = "0004"
 
 
 KINDS = [kind for kind in STORES if kind in {"postgres", "mariadb", "mysql"}]
@@ -50,8 +50,8 @@ async def works(url: str) -> None:
 
 
 async def test_from_nothing(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert await migration_status(url) == MigrationStatus("", HEAD, ("0001", "0002", "0003"))
-    assert await migration_status(url) == MigrationStatus("", HEAD, ("0001", "0002", "0003"))
+    assert await migration_status(url) == MigrationStatus("", HEAD, ("0001", "0002", "0003", "0004"))
+    assert await migration_status(url) == MigrationStatus("", HEAD, ("0001", "0002", "0003", "0004"))
 
     assert [await migrate_store(url) for _ in range(2)] == [HEAD, HEAD]
 
@@ -62,7 +62,7 @@ async def test_from_nothing(url: str, caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_from_the_first_revision(url: str) -> None:
     await to_first(url)
-    assert await migration_status(url) == MigrationStatus("0001", HEAD, ("0002", "0003"))
+    assert await migration_status(url) == MigrationStatus("0001", HEAD, ("0002", "0003", "0004"))
 
     assert await migrate_store(url) == HEAD
 

@@ -10,24 +10,26 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import select, text
 
 from runwire_server.domain.content import Message, Role
 from runwire_server.domain.errors import UnavailableError
 from runwire_server.domain.ids import RunKey, SessionKey
 from runwire_server.domain.mail import NO_MAIL, QueuedMessage
-from runwire_server.domain.retention import NEVER
+from runwire_server.domain.retention import NEVER, Retention
 from runwire_server.domain.runs import NOBODY, RunState
 from runwire_server.domain.sessions import EventQuery
 from runwire_server.storage.opener import migrate_store, migration_status, open_store
 from runwire_server.storage.port import Append
 from runwire_server.storage.schema import MigrationStatus
-from runwire_server.storage.sql import runs
+from runwire_server.storage.sql import cleaning, runs, tables
 from runwire_server.storage.sql.migrate import migrate
 from runwire_server.storage.sql.open_sql import prepare_sqlite
 from runwire_server.storage.sql.sqlite import make_engine
 from runwire_server.storage.sql.tables import metadata
+from runwire_server.storage.sql.transaction import Transaction
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ async def test_the_second_revision_keeps_what_the_first_one_had(path: Path) -> N
     connection = sqlite3.connect(path)
     connection.executescript(FIRST)
     connection.close()
-    assert (await migration_status(f"sqlite:{path}")).pending == ("0002", "0003")
+    assert (await migration_status(f"sqlite:{path}")).pending == ("0002", "0003", "0004")
     key = SessionKey("app", "ann", "s1")
 
     async with open_store(f"sqlite:{path}") as store:
@@ -186,8 +188,23 @@ def test_runs_that_wait_are_found_by_indexes(path: Path) -> None:
     connection.close()
 
 
+def test_what_has_expired_or_ended_is_found_by_indexes(path: Path) -> None:
+    prepare_sqlite(path, migrate)
+    engine = make_engine(path, begin="BEGIN", connections=1)
+    with engine.connect() as connection:
+        gone = select(tables.sessions.c.id).where(cleaning.is_gone(Transaction(connection, Retention(), 1)))
+        ended = select(tables.runs.c.ordinal).where(tables.runs.c.end_time < 1)
+        for query in (gone, ended):
+            written = query.compile(engine, compile_kwargs={"literal_binds": True})
+            plan = [row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {written}"))]
+            assert not [step for step in plan if step.startswith("SCAN")]
+    engine.dispose()
+
+
 async def test_the_status_says_what_is_missing(path: Path) -> None:
-    assert await migration_status(f"sqlite:{path}") == MigrationStatus("", HEAD, ("0001", "0002", "0003"))
+    assert await migration_status(f"sqlite:{path}") == MigrationStatus(
+        "", HEAD, ("0001", "0002", "0003", "0004")
+    )
     await migrate_store(f"sqlite:{path}")
     assert await migration_status(f"sqlite:{path}") == MigrationStatus(HEAD, HEAD, ())
     assert await migration_status("memory:") == MigrationStatus("", "", ())

@@ -300,7 +300,7 @@ async def test_opening_waits_for_another_process_that_is_about_to_make_the_file(
             other.execute("COMMIT")
 
     assert not done
-    assert opening.result() == "0003"
+    assert opening.result() == "0004"
 
 
 async def test_a_lock_that_is_never_released_makes_writes_unavailable(path: Path) -> None:

@@ -7,7 +7,7 @@ stays. What a writer holds is skipped; it comes next time.
 from sqlalchemy import ColumnElement, and_, delete, or_, select
 
 from runwire_server.domain.ids import SessionKey
-from runwire_server.storage.sql.sessions import is_kept, is_lost
+from runwire_server.storage.sql.sessions import has_expired, is_lost
 from runwire_server.storage.sql.tables import session_events, sessions, tier_states, track_events
 from runwire_server.storage.sql.transaction import Transaction
 
@@ -17,9 +17,13 @@ _EVENTS_MAX = 2000
 
 def delete_sessions(t: Transaction, limit: int) -> int:
     """Delete some of the sessions that have expired or can be restored no more. Return how many; 0 at the end."""
+    return _delete_where(t, is_gone(t), limit)
+
+
+def is_gone(t: Transaction) -> ColumnElement[bool]:
+    """The condition that a session has expired, or was deleted and can be restored no more."""
     is_live, is_deleted = sessions.c.live == 1, sessions.c.delete_time.is_not(None)
-    gone = or_(and_(is_live, ~is_kept(t)), and_(is_deleted, is_lost(t)))
-    return _delete_where(t, gone, limit)
+    return or_(and_(is_live, has_expired(t)), and_(is_deleted, is_lost(t)))
 
 
 def purge_session(t: Transaction, key: SessionKey) -> None:

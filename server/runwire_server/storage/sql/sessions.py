@@ -241,10 +241,15 @@ def is_kept(t: Transaction) -> ColumnElement[bool]:
     return or_(sessions.c.expire_time.is_(None), sessions.c.expire_time > t.at)
 
 
+def has_expired(t: Transaction) -> ColumnElement[bool]:
+    """The condition that a session has expired. Only so do databases use the index, not as `~is_kept`."""
+    return and_(sessions.c.expire_time.is_not(None), sessions.c.expire_time <= t.at)
+
+
 def is_lost(t: Transaction) -> ColumnElement[bool]:
     """The condition that a deleted session can be restored no more. A TTL begins again, a fixed time does not."""
     cutoff = t.at - t.retention.deleted_ttl // timedelta(microseconds=1)
-    has_ended = and_(sessions.c.ttl.is_(None), ~is_kept(t))
+    has_ended = and_(sessions.c.ttl.is_(None), has_expired(t))
     return or_(sessions.c.delete_time <= cutoff, has_ended)
 
 
