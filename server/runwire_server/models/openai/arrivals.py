@@ -5,7 +5,8 @@ calls whoever wants the bytes.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -142,21 +143,33 @@ class TellingConnector(aiohttp.TCPConnector):
         self._factory = partial(_TellingProtocol, loop=self._loop, rests=Rests())  # type: ignore[assignment]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer whose head has come. `protocol` is the connection that brings the rest; None: all is here.
+
+    `close` cuts a connection that has not brought everything; one that has is used again.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    content: aiohttp.StreamReader
+    protocol: ResponseHandler | None
+    close: Callable[[], None]
+
+
 class Arrivals:
     """Gives the body of an answer to `take` as it arrives, until `take` returns True. See Endpoint.read."""
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        answer: Answer,
         take: Callable[[bytes], bool],
         *,
         deadline: float,
         idle_seconds: float,
     ) -> None:
-        self._content = response.content
-        # An answer that is all here has no connection any more.
-        connection = response.connection
-        protocol = connection.protocol if connection is not None else None
+        self._content = answer.content
+        protocol = answer.protocol
         self._protocol = protocol if isinstance(protocol, _TellingProtocol) else None
         self._take = take
         self._idle_seconds = idle_seconds

@@ -18,8 +18,7 @@ from runwire_server.domain.errors import ModelError
 from runwire_server.models.openai.errors import RefusedError, retry_after_seconds, status_error
 
 if TYPE_CHECKING:
-    import aiohttp
-
+    from runwire_server.models.openai.arrivals import Answer
     from runwire_server.models.openai.connections import Connections
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -52,22 +51,22 @@ class Endpoint:
             )
         self._api_key = api_key
         self._connect_seconds = connect_seconds
-        self._line: _Line | None = None
+        self._connections: Connections | None = None
         self._opening = asyncio.Lock()
 
-    async def open(self) -> "_Line":
+    async def open(self) -> "Connections":
         """Make what requests need, in a thread: importing openai and aiohttp takes most of a second."""
-        if self._line is None:
+        if self._connections is None:
             async with self._opening:
-                if self._line is None:
-                    self._line = await asyncio.to_thread(self._make_line)
-        return self._line
+                if self._connections is None:
+                    self._connections = await asyncio.to_thread(self._make_connections)
+        return self._connections
 
     async def aclose(self) -> None:
         """Close all connections. Answers under way fail. Closing twice does nothing."""
-        line, self._line = self._line, None
-        if line is not None:
-            await line.connections.aclose()
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await connections.aclose()
 
     async def read(self, body: Mapping[str, Any], timeouts: Timeouts, take: Callable[[bytes], bool]) -> None:
         """Send the request, and give `take` the answer's body as it comes, until that ends, or `take` says that it is
@@ -77,23 +76,21 @@ class Endpoint:
 
         Raises: what `take` raises. ModelError, and nothing else; RefusedError when the server says when to try again.
         """
-        line = await self.open()
+        connections = await self.open()
         deadline = asyncio.get_running_loop().time() + timeouts.first_byte_seconds
-        response = await self._send(line, body, deadline)
+        answer = await self._send(connections, body, deadline)
         from runwire_server.models.openai.arrivals import Arrivals
 
         try:
-            arrivals = Arrivals(response, take, deadline=deadline, idle_seconds=timeouts.idle_seconds)
+            arrivals = Arrivals(answer, take, deadline=deadline, idle_seconds=timeouts.idle_seconds)
             await arrivals.whole()
         except _driver_errors() as error:
             raise _broken(error) from error
         finally:
             # One that was read to its end goes back to be used again; any other is cut.
-            response.close()
+            answer.close()
 
-    async def _send(
-        self, line: "_Line", body: Mapping[str, Any], deadline: float
-    ) -> "aiohttp.ClientResponse":
+    async def _send(self, connections: "Connections", body: Mapping[str, Any], deadline: float) -> "Answer":
         """Send the request, and return the answer with its body still to be read."""
         try:
             data = _encode(body).encode()
@@ -101,17 +98,17 @@ class Endpoint:
             raise ModelError("the request cannot be written as JSON", "MODEL_REJECTED") from error
         try:
             async with asyncio.timeout_at(deadline):
-                response = await line.connections.post(line.url, line.headers, data)
-                if 200 <= response.status < 300:
-                    return response
+                answer = await connections.post(data)
+                if 200 <= answer.status < 300:
+                    return answer
                 try:
-                    raise _refusal(response, await _error_body(response), self._api_key)
+                    raise _refusal(answer, await _error_body(answer), self._api_key)
                 finally:
-                    response.close()
+                    answer.close()
         except _driver_errors() as error:
             raise _unsent(error) from error
 
-    def _make_line(self) -> "_Line":
+    def _make_connections(self) -> "Connections":
         import httpx2
         import openai
 
@@ -138,17 +135,7 @@ class Endpoint:
             for name, value in request.headers.items()
             if name not in {"host", "content-length", "connection"}
         }
-        connections = Connections(self.base_url, connect_seconds=self._connect_seconds)
-        return _Line(str(request.url), headers, connections)
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """Where requests go, what each of them says first, and what they travel on."""
-
-    url: str
-    headers: Mapping[str, str]
-    connections: "Connections"
+        return Connections(str(request.url), headers, connect_seconds=self._connect_seconds)
 
 
 def _driver_errors() -> tuple[type[Exception], ...]:
@@ -191,11 +178,11 @@ def _late() -> ModelError:
     return ModelError("the model server did not answer in time", "MODEL_TIMEOUT", retryable=True)
 
 
-async def _error_body(response: "aiohttp.ClientResponse") -> Any:
+async def _error_body(answer: "Answer") -> Any:
     """Return what an answer that is no answer holds: parsed JSON, or text; as far as it comes."""
     data = b""
     with suppress(*_driver_errors()):
-        while len(data) < _ERROR_BYTES_MAX and (piece := await response.content.readany()):
+        while len(data) < _ERROR_BYTES_MAX and (piece := await answer.content.readany()):
             data += piece
     text = data.decode("utf-8", "replace")
     try:
@@ -204,7 +191,7 @@ async def _error_body(response: "aiohttp.ClientResponse") -> Any:
         return text
 
 
-def _refusal(response: "aiohttp.ClientResponse", body: Any, secret: str) -> ModelError:
-    refusal = status_error(response.status, body, secret=secret)
-    seconds = retry_after_seconds(response.headers, datetime.now(UTC))
+def _refusal(answer: "Answer", body: Any, secret: str) -> ModelError:
+    refusal = status_error(answer.status, body, secret=secret)
+    seconds = retry_after_seconds(answer.headers, datetime.now(UTC))
     return refusal if seconds is None else RefusedError(refusal, seconds)
