@@ -118,7 +118,7 @@ def begin(t: Transaction, opening: PreparedAppend, expiry: Expiry) -> tuple[Run,
         sessions.make_room(t, run.session)
     if there.mark is not None:
         run = runs_of.with_mark(t, run)
-    ordinal = runs_of.insert_row(t, run)
+    ordinal = runs_of.insert_row(t, run, opening.run)
     t.execute_many(_INSERT, [{"run": ordinal, **row} for row in opening.events])
     first = opening.talk or Talk(run.session, run.create_time, [], {}, run=run.key)
     write_first_talk(t, first, run.create_time, expiry)

@@ -118,7 +118,7 @@ def create(t: Transaction, run: Run, *, must_be_first: bool, claim: bool) -> tup
     # With the session locked, whatever has not ended is an earlier run.
     if claim and not (run.waits_its_turn and _unfinished(t, run.session)):
         run = run.claimed_by(run.owner, run.create_time)
-    insert_row(t, run)
+    insert_row(t, run, changing_columns(run))
     return run, True
 
 
@@ -137,8 +137,8 @@ def with_mark(t: Transaction, run: Run) -> Run:
     return replace(run, cancel=CancelRequest(CancelMode(mark.mode), mark.reason))
 
 
-def insert_row(t: Transaction, run: Run) -> int:
-    """Insert a run and return its ordinal."""
+def insert_row(t: Transaction, run: Run, changing: dict[str, Any]) -> int:
+    """Insert a run, with those of its columns that will change, and return its ordinal."""
     columns = {
         "app_name": run.key.app_name,
         "request_id": run.key.request_id,
@@ -150,7 +150,7 @@ def insert_row(t: Transaction, run: Run) -> int:
         "fingerprint": run.fingerprint,
         "input": encode_input(run.input),
     }
-    values = {**columns, **mail_columns(run.mail), **changing_columns(run)}
+    values = {**columns, **mail_columns(run.mail), **changing}
     return int(t.run(_INSERT, values).inserted_primary_key[0])
 
 
