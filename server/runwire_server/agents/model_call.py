@@ -1,7 +1,6 @@
 """One model call: plugins before, deltas on the way, the whole answer into the log."""
 
 from collections.abc import Sequence
-from io import StringIO
 
 from runwire_server.agents.agent import AgentContext, Output
 from runwire_server.agents.json_fix import repair_calls
@@ -28,6 +27,29 @@ from runwire_server.models.model import (
     ToolCallChunk,
 )
 
+# A piece takes a hundred bytes beside its text.
+_PIECES_MAX = 64
+
+
+class _Text:
+    """Text that comes in small pieces, which do not stay so."""
+
+    __slots__ = ("_blocks", "_pieces")
+
+    def __init__(self) -> None:
+        self._blocks: list[str] = []
+        self._pieces: list[str] = []
+
+    def add(self, piece: str) -> None:
+        pieces = self._pieces
+        pieces.append(piece)
+        if len(pieces) >= _PIECES_MAX:
+            self._blocks.append("".join(pieces))
+            pieces.clear()
+
+    def whole(self) -> str:
+        return "".join((*self._blocks, *self._pieces))
+
 
 class _Answer:
     """A model's answer, as far as it has come. Shows it on the way."""
@@ -37,16 +59,15 @@ class _Answer:
         self.end: EndChunk | None = None
         self._output = output
         self._request = request
-        # A list of tokens would take ten times the memory of their text.
-        self._text = StringIO()
-        self._reasoning = StringIO()
-        self._calls: list[tuple[str, str, StringIO]] = []
+        self._text = _Text()
+        self._reasoning = _Text()
+        self._calls: list[tuple[str, str, _Text]] = []
 
     def take(self, chunks: Sequence[Chunk]) -> None:
         """See models.model.Sink."""
         for chunk in chunks:
             if isinstance(chunk, TextChunk):  # by far the most
-                self._text.write(chunk.text)
+                self._text.add(chunk.text)
                 delta: PartialPayload | None = TextDelta(self.message_id, chunk.text)
             else:
                 delta = self._kept(chunk)
@@ -61,13 +82,13 @@ class _Answer:
         """Keep the chunk. Return what to show of it."""
         match chunk:
             case ReasoningChunk(text=text):
-                self._reasoning.write(text)
+                self._reasoning.add(text)
                 return ReasoningDelta(self.message_id, text)
             case ToolCallChunk(index=index, id=call_id, name=name, arguments=arguments):
                 if index == len(self._calls):
-                    self._calls.append((call_id, name, StringIO()))
+                    self._calls.append((call_id, name, _Text()))
                 known_id, known_name, written = self._calls[index]
-                written.write(arguments)
+                written.add(arguments)
                 if self._request.may_call_tools:
                     return ToolCallDelta(self.message_id, index, known_id, known_name, arguments)
             case EndChunk():
@@ -76,12 +97,12 @@ class _Answer:
 
     def message(self) -> Message:
         """Return the whole message."""
-        calls = tuple(ToolCall(call_id, name, written.getvalue()) for call_id, name, written in self._calls)
+        calls = tuple(ToolCall(call_id, name, written.whole()) for call_id, name, written in self._calls)
         return Message(
             Role.ASSISTANT,
-            self._text.getvalue(),
+            self._text.whole(),
             tool_calls=calls,
-            reasoning_content=self._reasoning.getvalue(),
+            reasoning_content=self._reasoning.whole(),
         )
 
 

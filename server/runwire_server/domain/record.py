@@ -37,7 +37,9 @@ else:
 
     def _copier(cls):
         """Return what copies all fields from one record to another; False for what is more than a plain record."""
-        if cls.__dataclass_params__.frozen or not hasattr(cls, "__slots__") or hasattr(cls, "__post_init__"):
+        # What a subclass has beside its fields is not known here.
+        is_record = "__slots__" in vars(cls) and "__dataclass_params__" in vars(cls)
+        if not is_record or cls.__dataclass_params__.frozen or hasattr(cls, "__post_init__"):
             return False
         lines = [f"new.{field.name} = old.{field.name}" for field in dataclasses.fields(cls)]
         found = {}

@@ -17,7 +17,7 @@ from runwire_server.domain.record import replace
 RECENT_EVENTS_MAX = 64
 RECENT_CHARS_MAX = 262_144
 OPEN_CHARS_MAX = 4_194_304
-# Each costs a hundred bytes beside its text; joining them costs a copy of the text that has come so far.
+# A piece takes a hundred bytes beside its text, so they do not stay small.
 _PIECES_MAX = 64
 
 StreamKey = tuple[str, str, int]  # kind, message or call id, index of the call in its message
@@ -26,7 +26,7 @@ StreamKey = tuple[str, str, int]  # kind, message or call id, index of the call 
 class GrowingText:
     """The text of one message, its reasoning, or one call's arguments, as it grows. Lengths are code points."""
 
-    __slots__ = ("_pieces", "_starts", "author", "branch", "last", "length", "shape")
+    __slots__ = ("_blocks", "_pieces", "_starts", "author", "branch", "last", "length", "shape")
 
     def __init__(self, shape: ev.GrowingPayload, author: str, branch: str) -> None:
         self.shape = shape
@@ -36,12 +36,16 @@ class GrowingText:
         self.last: tuple[int, int, int, ev.Event] | None = None
         self._pieces: list[str] = []
         self._starts: list[int] = []
+        # How many of them are many that were joined.
+        self._blocks = 0
 
     def add(self, piece: str) -> None:
         """Add to the end."""
-        if len(self._pieces) >= _PIECES_MAX:
-            self._pieces = ["".join(self._pieces)]
-            self._starts = [0]
+        first = self._blocks
+        if len(self._pieces) - first >= _PIECES_MAX:
+            self._pieces[first:] = ["".join(self._pieces[first:])]
+            del self._starts[first + 1 :]
+            self._blocks += 1
         self._starts.append(self.length)
         self._pieces.append(piece)
         self.length += len(piece)

@@ -90,6 +90,9 @@ ODD = [
     b"event: message\nid: 7\n" + text_event("named"),
     b"data: {},{}\n\n",
     b'data: {"choices":\ndata: []}\n\n',
+    text_event("cut").replace(b', "choices"', b',\n"choices"'),
+    text_event("cut").replace(b', "choices"', b',\r"choices"'),
+    text_event("blank")[:-1] + b" \n\n",
 ]
 PLAIN = st.integers(1, 12).map(lambda count: b"".join(text_event(f"token {n} ") for n in range(count)))
 BODIES = st.lists(st.one_of(PLAIN, st.sampled_from(ODD)), min_size=1, max_size=12).map(b"".join)

@@ -3,14 +3,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from fake_openai import FakeOpenAI, chunk, text
-from openai_support import KEY, Connect, lists_of
+from openai_support import KEY, Connect, Reads, lists_of
+from runwire_server.domain.content import Message, Role
 from runwire_server.domain.errors import ModelError
-from runwire_server.models.model import TextChunk
+from runwire_server.models.model import ModelRequest, TextChunk
 from runwire_server.models.openai.client import OpenAIModel
 
 BODY = b"".join(
@@ -119,19 +121,102 @@ async def test_what_is_not_http_is_an_error(connect: Connect) -> None:
     assert caught.value.code == "MODEL_UNAVAILABLE"
 
 
-@pytest.mark.parametrize("status", [307, 308])
-async def test_redirects_are_followed(fake: FakeOpenAI, connect: Connect, status: int) -> None:
+@pytest.mark.parametrize(("status", "asked"), [(307, 4), (308, 3)])
+async def test_redirects_are_followed(fake: FakeOpenAI, connect: Connect, status: int, asked: int) -> None:
     fake.script(text("moved"), text("again"))
     place = f"{fake.url}/chat/completions".encode()
     away = b"HTTP/1.1 %d Elsewhere\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % (status, place)
-    async with serving(away, away, away) as wire:
+    async with serving(*[away] * asked) as wire:
         model = connect(base_url=wire.url, retries_max=0)
 
         assert [await said(model), await said(model)] == ["moved", "again"]
 
     assert json.loads(wire.requests[0][2])["model"] == "m"
-    # Once to find out, then once for each.
-    assert len(wire.requests) == 3
+    # To find out, and then to follow: only what has moved for good is known the next time.
+    assert len(wire.requests) == asked
+
+
+@pytest.mark.parametrize("status", [b"101 Switching Protocols", b"304 Not Modified", b"302 Found"])
+async def test_what_is_no_answer_is_an_error_at_once(connect: Connect, status: bytes) -> None:
+    async with serving(b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status, CHUNKED) as wire:
+        with pytest.raises(ModelError) as caught:
+            await said(connect(base_url=wire.url, retries_max=0))
+
+    assert caught.value.code in {"MODEL_BAD_RESPONSE", "MODEL_UNAVAILABLE"}
+    assert len(wire.requests) == 1
+
+
+@asynccontextmanager
+async def hasty(answer: bytes) -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
+    """A server that answers each request at its head, and reads nothing more of it."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await asyncio.sleep(30)
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", writers
+    finally:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+
+
+def large() -> ModelRequest:
+    return ModelRequest(messages=(Message(Role.USER, "x" * 16_000_000),))
+
+
+async def test_a_connection_with_half_a_request_in_it_is_not_used_again(connect: Connect) -> None:
+    refusal = b"HTTP/1.1 429 Too Many\r\nContent-Length: 2\r\n\r\n{}"
+    async with hasty(refusal) as (url, writers):
+        model = connect(base_url=url, retries_max=0)
+        for _ in range(2):
+            with pytest.raises(ModelError) as caught:
+                await model.stream(large(), Reads())
+            assert caught.value.code == "MODEL_RATE_LIMITED"
+
+        assert len(writers) == 2
+
+
+async def test_a_server_that_reads_nothing_keeps_nothing(connect: Connect) -> None:
+    before = sockets()
+    async with hasty(b"") as (url, writers):
+        model = connect(base_url=url, retries_max=0, first_byte_timeout_seconds=0.2)
+        with pytest.raises(ModelError) as caught:
+            await model.stream(large(), Reads())
+        assert caught.value.code == "MODEL_TIMEOUT"
+        await asyncio.sleep(0.05)
+
+        # The server's end, and what it listens on.
+        assert sockets() - before == len(writers) + 1
+
+
+def sockets() -> int:
+    """How many this process has open."""
+    count = 0
+    for place in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            count += str(place.readlink()).startswith("socket:")
+    return count
+
+
+async def test_a_header_that_would_break_the_request_is_refused(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-x\n")
+    with pytest.raises(ModelError, match="openai-organization"):
+        await said(connect(retries_max=0))
+
+
+@pytest.mark.parametrize("url", ["http://ann:secret@host/v1", "http://host:99999/v1", "http://host:0/v1"])
+def test_a_base_url_that_cannot_be_used_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"base URL|Port") as caught:
+        OpenAIModel("m", api_key=KEY, base_url=url)
+    assert "secret" not in str(caught.value)
 
 
 async def test_a_proxy_is_used(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

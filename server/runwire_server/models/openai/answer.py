@@ -15,6 +15,8 @@ from runwire_server.models.openai.plain import plain_texts
 ANSWER_BYTES_MAX = 2 * 1024 * 1024
 # More is no count of tokens, and would not fit the protos.
 _TOKENS_MAX = 2**48
+# As many as may end an answer: what is not text is likely among them.
+_FEW = 3
 
 
 class AnswerReader:
@@ -60,6 +62,9 @@ class AnswerReader:
         """
         chunks: list[Chunk] = []
         try:
+            if self.has_names and len(payloads) > _FEW and (texts := plain_texts(payloads)) is not None:
+                self._take_text(*texts, chunks)
+                return chunks, None
             for payload in payloads:
                 texts = plain_texts((payload,)) if self.has_names else None
                 if texts is None:

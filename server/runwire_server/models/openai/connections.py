@@ -1,16 +1,19 @@
 """Connections to one model server, by aiohttp: it connects, pools, and reads heads and errors.
 
-What its session does around each request costs twice what the request does (docs/performance.md), so a request is
-written here, by what aiohttp's own session uses. The session has what is rare: proxies and redirects.
+What its session does around a request costs more than to send it and to read the answer's head (docs/performance.md).
+So a request is written here, by what aiohttp's session uses itself, which is left with what is rare: proxies and
+redirects.
 """
 
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
@@ -20,6 +23,8 @@ from runwire_server.models.openai.arrivals import Answer, TellingConnector
 _CONNECTIONS_MAX = 4096
 _IDLE_SECONDS = 60.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SWITCHING = 101
+_MOVED_FOR_GOOD = frozenset({301, 308})
 
 
 class Connections:
@@ -45,11 +50,10 @@ class Connections:
             self._pool = _Pool(self._url, self._headers, self._tls)
         if self._is_plain:
             answer = await self._pool.post(body, self._timeout)
-            if answer.status not in _REDIRECTS:
+            if answer.status not in _REDIRECTS or "Location" not in answer.headers:
                 return answer
             answer.close()
-            # It will not be the last time.
-            self._is_plain = False
+            self._is_plain = answer.status not in _MOVED_FOR_GOOD
         response = await self._pool.session.post(
             self._url, headers=self._headers, data=body, timeout=self._timeout, proxy=self._proxy
         )
@@ -80,26 +84,49 @@ class _Pool:
         self._head = "\r\n".join([*lines, "Content-Length: "]).encode()
 
     async def post(self, body: bytes, timeout: aiohttp.ClientTimeout) -> Answer:
-        """Send the request, and return the answer when its head has come."""
+        """Send the request, and return the answer when its head has come.
+
+        The transport holds what of the body the server has not taken yet; a session's window bounds it.
+        """
         connection = await self._connector.connect(self._request, traces=[], timeout=timeout)
+        protocol, transport = connection.protocol, connection.transport
+        if protocol is None or transport is None:
+            connection.close()
+            raise aiohttp.ClientConnectionResetError("the connection was lost")
         try:
-            protocol = connection.protocol
-            assert protocol is not None  # noqa: S101 -- it was connected just now
             protocol.set_response_params(read_until_eof=True)
-            assert connection.transport is not None  # noqa: S101 -- as before
-            connection.transport.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
+            transport.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
             message, payload = await protocol.read()
-            while 100 <= message.code < 200:
+            while 100 <= message.code < 200 and message.code != _SWITCHING:
                 message, payload = await protocol.read()
         except HttpProcessingError as error:
-            connection.close()
+            _cut(connection)
             raise aiohttp.ClientPayloadError("the answer is not HTTP") from error
         except BaseException:
-            connection.close()
+            _cut(connection)
             raise
-        # Called at once when all is here. A connection that was released is not closed any more.
-        payload.on_eof(connection.release)
-        return Answer(message.code, message.headers, payload, connection.protocol, connection.close)
+        # Called at once when all is here. A connection that was given back is not cut any more.
+        payload.on_eof(partial(_give_back, connection))
+        return Answer(message.code, message.headers, payload, connection.protocol, partial(_cut, connection))
+
+
+def _give_back(connection: Connection) -> None:
+    """Let the connection be used again, unless its server answered before it took all of the request."""
+    if _is_unsent(connection):
+        _cut(connection)
+    else:
+        connection.release()
+
+
+def _cut(connection: Connection) -> None:
+    """Close the connection. What was not sent is dropped: a server that reads nothing would keep it for ever."""
+    if connection.transport is not None and _is_unsent(connection):
+        connection.transport.abort()
+    connection.close()
+
+
+def _is_unsent(connection: Connection) -> bool:
+    return connection.transport is not None and connection.transport.get_write_buffer_size() > 0
 
 
 def _proxy_of(url: str) -> str | None:

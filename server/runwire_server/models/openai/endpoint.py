@@ -7,6 +7,7 @@ much, and its typed stream 15 times what reading the bytes ourselves does (docs/
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 BASE_URL_DEFAULT = "https://api.openai.com/v1"
 _ERROR_BYTES_MAX = 65_536
+_FIELD = re.compile(r"[\t\x20-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,12 @@ class Endpoint:
     def __init__(self, *, api_key: str, base_url: str | None, connect_seconds: float) -> None:
         self.base_url = base_url or BASE_URL_DEFAULT
         address = urlsplit(self.base_url)
-        if address.scheme not in {"http", "https"} or not address.hostname:
+        if address.scheme not in {"http", "https"} or not address.hostname or address.port == 0:
             raise ValueError(f"the model server's base URL {self.base_url!r} is not an http or https URL")
+        if address.username is not None:
+            raise ValueError(
+                "the model server's base URL must not have a user or a password: the key is given apart"
+            )
         if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
             raise ValueError(
                 "the model server's API key must be printable ASCII without spaces, and not empty"
@@ -135,6 +141,10 @@ class Endpoint:
             for name, value in request.headers.items()
             if name not in {"host", "content-length", "connection"}
         }
+        for name, value in headers.items():
+            if not _FIELD.fullmatch(value):
+                # The environment has a say in them: OPENAI_ORG_ID.
+                raise ModelError(f"the request's header {name} must be printable ASCII", "MODEL_REJECTED")
         return Connections(str(request.url), headers, connect_seconds=self._connect_seconds)
 
 

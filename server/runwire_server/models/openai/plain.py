@@ -42,16 +42,18 @@ def plain_read(data: bytes) -> tuple[str, str] | None:
 
     None for all others: then not a byte of them counts as read.
     """
-    if not data.startswith(b"data: {") or not data.endswith(b"}\n\n"):
+    if not data.startswith(b"data: {") or not data.endswith(b"}\n\n") or b"\r" in data:
         return None
-    if data.find(b"\n\n") == len(data) - 2:
+    if data.find(b"\n") == len(data) - 2:
         # What a token brings that comes alone, which is all that is read of a run that the model server paces.
         try:
             delta = _decode_one(data[6:-2]).choices[0].delta
         except (ValueError, RecursionError):
             return None
         return delta.reasoning_content or delta.reasoning or "", delta.content or ""
-    return plain_texts(data[6:-2].split(b"\n\ndata: "))
+    payloads = data[6:-2].split(b"\n\ndata: ")
+    # A line end in the middle of a payload is white space to JSON, and the end of it here.
+    return plain_texts(payloads) if data.count(b"\n") == 2 * len(payloads) else None
 
 
 def plain_texts(payloads: Sequence[bytes]) -> tuple[str, str] | None:

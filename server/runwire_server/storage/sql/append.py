@@ -112,8 +112,8 @@ def begin(t: Transaction, opening: PreparedAppend, expiry: Expiry) -> tuple[Run,
     run = opening.write.run
     names = {"of_app": run.key.app_name, "of_request": run.key.request_id}
     there = t.run(_THERE, {**names, **sessions.named(run.session)}).one()
-    if there.run is not None:
-        return runs_of.get(t, run.key), False
+    if there.run is not None and (known := runs_of.find(t, run.key)) is not None:
+        return known, False
     if there.session is not None:
         sessions.make_room(t, run.session)
     if there.mark is not None:

@@ -242,7 +242,7 @@ def is_kept(t: Transaction) -> ColumnElement[bool]:
 
 
 def has_expired(t: Transaction) -> ColumnElement[bool]:
-    """The condition that a session has expired. Only so do databases use the index, not as `~is_kept`."""
+    """The condition that a session has expired. Written so, SQLite finds them by their index."""
     return and_(sessions.c.expire_time.is_not(None), sessions.c.expire_time <= t.at)
 
 
