@@ -1,6 +1,7 @@
 """The storage contract, what is kept for how long. Every adapter passes every test here, unchanged."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -167,6 +168,37 @@ async def test_an_expired_name_is_free_and_nothing_old_comes_back(open_with: Ope
     assert await names(store) == ["old"]
     with pytest.raises(AlreadyExistsError):
         await store.restore_session(KEY, NOW)
+
+
+def beginning(now: datetime, *events: Event) -> tuple[Run, Append]:
+    """A run, and how it begins its session."""
+    run = Run(key=RunKey("app", "r"), session=KEY, agent_name="a", state=RunState.QUEUED, create_time=now)
+    begun = replace(run, state=RunState.RUNNING, start_time=now, attempt=1, last_event_time=now)
+    return run, Append(run=begun, after=0, session_events=events)
+
+
+async def test_a_run_begins_a_session_in_place_of_an_expired_one(open_with: OpenWith, clock: Clock) -> None:
+    store = await open_with(session_ttl=HOUR)
+    await store.create_session(KEY, {"old": 1}, NOW)
+    clock.now += 7200
+    run, begun = beginning(later(hours=2), said("new", Role.USER))
+
+    await store.create_run(run, opening=begun)
+
+    session = await store.get_session(KEY)
+    assert (session.state, session.event_count, session.expiry.time) == ({}, 1, later(hours=3))
+    assert await names(store) == ["new"]
+
+
+async def test_what_begins_a_session_may_be_more_than_it_keeps(open_with: OpenWith) -> None:
+    store = await open_with(event_limit=3)
+    run, begun = beginning(NOW, *(said(f"e{number}", Role.USER) for number in range(1, 6)))
+
+    await store.create_run(run, opening=begun)
+
+    session = await store.get_session(KEY)
+    assert await names(store) == ["e3", "e4", "e5"]
+    assert (session.event_count, session.last_position) == (3, 5)
 
 
 async def test_get_or_create_makes_an_expired_session_anew(open_with: OpenWith, clock: Clock) -> None:

@@ -249,6 +249,44 @@ async def test_a_run_does_not_begin_a_session_that_is_there(store: Store) -> Non
         await store.get_run(make_run().key)
 
 
+async def test_of_two_runs_one_begins_the_session(store: Store) -> None:
+    asked = [make_run(f"r{number}") for number in range(2)]
+
+    made = await asyncio.gather(
+        *(store.create_run(run, opening=opening(run)) for run in asked), return_exceptions=True
+    )
+
+    (refused,) = [answer for answer in made if isinstance(answer, BaseException)]
+    assert isinstance(refused, AlreadyExistsError)
+    ((run, _),) = [answer for answer in made if not isinstance(answer, BaseException)]
+    assert len(await store.list_session_events(SESSION, EventQuery())) == 1
+    assert [
+        one.key for one in (await store.list_runs(RunFilter(app_name=SESSION.app_name), limit=10)).items
+    ] == [run.key]
+
+
+async def test_a_run_begins_a_session_with_state_for_all_and_nothing_said(store: Store) -> None:
+    begun = replace(opening(make_run()), session_events=(), state_delta={"k": 1, "user:u": 2, "app:a": 3})
+
+    await store.create_run(make_run(), opening=begun)
+
+    session = await store.get_session(SESSION)
+    assert session.state == {"k": 1, "user:u": 2, "app:a": 3}
+    assert (session.event_count, session.last_position) == (0, 0)
+    other = await store.create_session(SessionKey(SESSION.app_name, "bob", "x"), {}, NOW)
+    assert other.state == {"app:a": 3}
+
+
+async def test_a_run_may_begin_a_session_without_anything(store: Store) -> None:
+    begun = replace(opening(make_run()), session_events=(), state_delta=None)
+
+    run, is_new = await store.create_run(make_run(), opening=begun)
+
+    assert is_new
+    assert (await store.get_session(SESSION)).state == {}
+    await store.append(write(run, DONE))
+
+
 async def test_a_run_that_has_its_turn_at_once_may_be_made_claimed(store: Store) -> None:
     await store.create_session(SESSION, {}, NOW)
 
