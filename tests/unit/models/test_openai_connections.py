@@ -182,6 +182,7 @@ async def test_a_connection_with_half_a_request_in_it_is_not_used_again(connect:
         assert len(writers) == 2
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc to count sockets")
 async def test_a_server_that_reads_nothing_keeps_nothing(connect: Connect) -> None:
     before = sockets()
     async with hasty(b"") as (url, writers):
