@@ -175,6 +175,28 @@ async def test_the_third_revision_keeps_runs_and_gives_them_no_mail(path: Path) 
         assert await store.list_due(now, limit=9) == [waiting]
 
 
+async def test_the_fourth_revision_keeps_rows_and_leaves_those_without_a_time_out_of_indexes(
+    path: Path,
+) -> None:
+    await asyncio.to_thread(prepare_sqlite, path, partial(migrate, target="0003"))
+    connection = sqlite3.connect(path)
+    connection.executescript(SECOND.splitlines()[1])
+    connection.close()
+
+    async with open_store(f"sqlite:{path}") as store:
+        assert (await store.get_session(SessionKey("app", "ann", "s1"))).create_time.timestamp() == 1
+
+    connection = sqlite3.connect(path)
+    made = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"))
+    connection.close()
+    for name, column in (
+        ("sessions_by_expiry", "expire_time"),
+        ("sessions_by_deletion", "delete_time"),
+        ("runs_by_end", "end_time"),
+    ):
+        assert made[name].endswith(f"({column}) WHERE {column} IS NOT NULL")
+
+
 def test_runs_that_wait_are_found_by_indexes(path: Path) -> None:
     prepare_sqlite(path, migrate)
     connection = sqlite3.connect(path)
