@@ -76,10 +76,8 @@ def write_talks(t: Transaction, talks: Sequence[Talk]) -> list[SessionEvent | No
 
 def write_first_talk(t: Transaction, talk: Talk, create_time: datetime, expiry: Expiry) -> None:
     """Make the session with what begins it. Nobody else has its name."""
-    rows = [{**row, "position": place} for place, row in enumerate(talk.rows, 1)]
-    count = len(rows)
-    last_user = max((row["position"] for row in rows if row["is_user"]), default=0)
-    first = LockedSession(0, count, last_user, count, talk.now, expiry.renewed(talk.now))
+    first = LockedSession(0, 0, 0, 0, create_time, expiry)
+    rows = _placed(first, talk)
     first.id = sessions.insert_row(
         t,
         talk.session,
@@ -87,15 +85,28 @@ def write_first_talk(t: Transaction, talk: Talk, create_time: datetime, expiry: 
         first.update_time,
         first.expiry,
         state=merge_state({}, split_delta(talk.delta).get(Tier.SESSION, {})),
-        last_position=count,
-        last_user_position=last_user,
-        event_count=count,
+        last_position=first.last_position,
+        last_user_position=first.last_user_position,
+        event_count=first.event_count,
     )
     t.execute_many(_INSERT, [{**row, "session": first.id} for row in rows])
     trim(t, first)
-    if first.event_count < count:
+    if first.event_count < len(rows):
         locking.save(t, [first])
     tiers.merge(t, tiers.owned_changes(talk.session, talk.delta, talk.now))
+
+
+def _placed(one: LockedSession, talk: Talk) -> list[dict[str, Any]]:
+    """Return the rows at the end of the session, which counts them and is dated."""
+    one.touch(talk.now)
+    rows: list[dict[str, Any]] = []
+    for row in talk.rows:
+        one.last_position += 1
+        one.event_count += 1
+        if row["is_user"]:
+            one.last_user_position = one.last_position
+        rows.append({**row, "session": one.id, "position": one.last_position})
+    return rows
 
 
 def _lock(t: Transaction, talks: Sequence[Talk]) -> dict[SessionKey, LockedSession]:
@@ -118,14 +129,8 @@ class _Written:
         self._changes.extend(tiers.owned_changes(talk.session, talk.delta, talk.now))
         if one is None:
             return
-        one.touch(talk.now)
+        self._rows += _placed(one, talk)
         self._touched[one.id] = one
-        for row in talk.rows:
-            one.last_position += 1
-            one.event_count += 1
-            if row["is_user"]:
-                one.last_user_position = one.last_position
-            self._rows.append({**row, "session": one.id, "position": one.last_position})
         if own := split_delta(talk.delta).get(Tier.SESSION):
             self._deltas.setdefault(one.id, []).append(own)
 
